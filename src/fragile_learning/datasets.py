@@ -492,7 +492,7 @@ def download(
             if _verified_in_cache(info, folder, file) or file.url is None:
                 continue
             target = Path(partial) / file.url.rsplit("/", 1)[-1]
-            _fetch(file.url, target, progress=progress)
+            _fetch(file.url, target, progress=bool(progress))
             remedy = "Nothing was stored. Try again; if it happens again, please report it."
             origin = _Origin(f"the file fetched from {file.url}", remedy)
             _verified(target.read_bytes(), target.name, file, origin)

@@ -2,7 +2,8 @@
 
 They are written in one place, ``[tool.fragile-learning]``. From it follow the addresses in
 ``_config.yml`` (launch buttons, site address), the chapters' set-up cells, CITATION.cff, the
-README's badges and links, CONTRIBUTING, CHANGELOG and the project's addresses in pyproject.toml.
+README's badges and links, CONTRIBUTING, CHANGELOG, the project's addresses in pyproject.toml, and
+the branch that the workflows watch.
 
     python scripts/identity.py --check    name the files that disagree (exit status 1)
     python scripts/identity.py --write    make them agree
@@ -138,6 +139,9 @@ def rewritten(root: Path) -> dict[Path, tuple[str, str]]:
         r"(?m)^\s*(?:repository:\s*\{)?\s*url:\s*[\"']?(https://github\.com/[^\s\"',}]+)", config
     )
     site = re.search(r"(?m)^\s*baseurl:\s*[\"']?([^\s\"']+)", config)
+    for path in sorted((root / ".github" / "workflows").glob("*.yml")):
+        text = path.read_text(encoding="utf-8")
+        texts[path] = (text, re.sub(r"(push: \{branches: \[)[^]]+", rf"\g<1>{new.branch}", text))
     for path in sorted((root / "book").rglob("*")):
         if path.suffix in {".md", ".ipynb"} and ".ipynb_checkpoints" not in path.parts:
             text = path.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Write constraints.txt: the exact versions of the environment that runs this script.
 
 Only what the project and its extras pull in is pinned, so a stray package of somebody's
-environment stays out. Local version labels (``+cpu``) name a build, not a version: they are dropped.
+environment stays out. Local version labels (``+cpu``) name a build, not a version, and are dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-HEADER = "# Versions that CI has seen working, written by `make pins`; pyproject.toml has the bounds.\n"
+HEADER = "# Versions that CI has seen working, by `make pins`. The bounds are in pyproject.toml.\n"
 
 
 def declared(pyproject: Path) -> list[Requirement]:

@@ -1,0 +1,368 @@
+"""One figure style for the whole book, light and dark.
+
+A figure is drawn by a pure function that returns a :class:`matplotlib.figure.Figure`.
+:func:`show` calls it twice, once for each theme of the site, and hands both pictures to the page
+with one text for readers who cannot see them.
+
+Colours have one meaning book-wide (:data:`PALETTE`). They are taken from the palette of Okabe and
+Ito, which readers with any colour vision can tell apart, and all stand out at least 3:1 from both
+page backgrounds. Colour is still never the only difference: add a marker or a dash.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from fragile_learning._validation import choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "BACKGROUND",
+    "FIGURE_WIDTH",
+    "GENERATION_COLORS",
+    "PALETTE",
+    "ShownFigure",
+    "foreground",
+    "generation_style",
+    "show",
+    "use",
+]
+
+Mode = Literal["light", "dark"]
+"""A theme of the site."""
+
+PALETTE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "real": "#0072B2",  # blue: real data, clean labels
+        "clean": "#0072B2",  # the same thing, by its other name
+        "synthetic": "#D55E00",  # vermillion: data or labels that a model made
+        "mixed": "#CC79A7",  # reddish purple: real and synthetic together
+        "theory": "#009E73",  # bluish green: a formula
+        "reference": "#808080",  # grey: a limit, a bound, a slope to compare with
+    }
+)
+"""Colour of each meaning. The same in every figure of the book, light and dark."""
+
+GENERATION_COLORS: Final[tuple[str, ...]] = (
+    PALETTE["real"],
+    "#7A63C7",
+    "#B8509E",
+    "#CF4765",
+    PALETTE["synthetic"],
+)
+"""From real (no synthetic generation) to synthetic (many generations), in five steps."""
+
+_GENERATIONS: Final = (0, 1, 5, 10, 20)
+_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+_DASHES: Final[tuple[Any, ...]] = (
+    "-",
+    (0, (6, 1.5)),
+    (0, (4, 1.5, 1, 1.5)),
+    (0, (2, 1.2)),
+    (0, (1, 1)),
+)
+
+BACKGROUND: Final[Mapping[str, str]] = MappingProxyType({"light": "#ffffff", "dark": "#121212"})
+"""Background of a figure in each mode: that of the page."""
+
+_FOREGROUND: Final = {"light": "#222832", "dark": "#ced6dd"}
+_GRID: Final = {"light": "#d8dbdf", "dark": "#3a3f45"}
+
+FIGURE_WIDTH: Final = 5.0
+"""Width in inches of a single-panel figure: its text stays readable on a phone."""
+
+# An image may shrink to this share of its own size; a wider one scrolls inside its box.
+_SMALLEST_SCALE: Final = 0.72
+_POINTS_TO_PIXELS: Final = 96 / 72
+
+
+def _parameters(mode: Mode) -> dict[str, Any]:
+    """Return matplotlib's settings for a mode."""
+    ink, background = _FOREGROUND[mode], BACKGROUND[mode]
+    cycle = [PALETTE[name] for name in ("real", "synthetic", "theory", "mixed", "reference")]
+    return {
+        "axes.axisbelow": True,
+        "axes.edgecolor": ink,
+        "axes.facecolor": background,
+        "axes.grid": True,
+        "axes.labelcolor": ink,
+        "axes.labelsize": 11,
+        "axes.prop_cycle": _cycler(cycle),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlecolor": ink,
+        "axes.titlesize": 11,
+        "boxplot.boxprops.color": ink,
+        "boxplot.capprops.color": ink,
+        "boxplot.flierprops.color": ink,
+        "boxplot.whiskerprops.color": ink,
+        "errorbar.capsize": 2.0,
+        "figure.constrained_layout.use": True,
+        "figure.edgecolor": background,
+        "figure.facecolor": background,
+        "figure.figsize": (FIGURE_WIDTH, 3.4),
+        "figure.titlesize": 12,
+        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
+        "font.size": 11,
+        "grid.color": _GRID[mode],
+        "grid.linewidth": 0.6,
+        "hatch.color": ink,
+        "image.cmap": "cividis",
+        "legend.fontsize": 10,
+        "legend.frameon": False,
+        "lines.linewidth": 1.8,
+        "lines.markersize": 5,
+        "mathtext.fontset": "dejavusans",
+        "patch.edgecolor": ink,
+        "savefig.edgecolor": background,
+        "savefig.facecolor": background,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "fragile-learning",
+        "text.color": ink,
+        "text.usetex": False,
+        "xtick.color": ink,
+        "xtick.labelsize": 10,
+        "ytick.color": ink,
+        "ytick.labelsize": 10,
+    }
+
+
+def _cycler(colors: Sequence[str]) -> Any:
+    from cycler import cycler
+
+    return cycler(color=list(colors))
+
+
+@contextmanager
+def use(mode: Mode = "light") -> Iterator[None]:
+    """Draw in the book's style inside a ``with`` block.
+
+    Settings outside the block, a reader's own included, stay as they are.
+
+    Parameters
+    ----------
+    mode : {"light", "dark"}
+        The theme of the page that the figure is for.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is another word.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> before = matplotlib.rcParams["axes.facecolor"]
+    >>> with use("dark"):
+    ...     print(matplotlib.rcParams["axes.facecolor"])
+    #121212
+    >>> matplotlib.rcParams["axes.facecolor"] == before
+    True
+    """
+    choice("mode", mode, ("light", "dark"))
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(["default", _parameters(mode)]):
+        yield
+
+
+def foreground() -> str:
+    """Return the colour of text and axes in force, for lines that belong to no meaning.
+
+    A drawing function must not write ``"black"``: it would vanish on a dark page.
+
+    Examples
+    --------
+    >>> with use("dark"):
+    ...     print(foreground())
+    #ced6dd
+    """
+    import matplotlib as mpl
+
+    return str(mpl.rcParams["text.color"])
+
+
+def generation_style(generation: int, generations: Sequence[int] = _GENERATIONS) -> dict[str, Any]:
+    """Return colour, marker and dash of one among several numbers of synthetic generations.
+
+    The colours run from :data:`PALETTE` ``["real"]`` to ``["synthetic"]`` in the order of
+    `generations`, so that a number has one look in every figure that shows the same numbers.
+
+    Parameters
+    ----------
+    generation : int
+        The number of generations to draw: a member of `generations`.
+    generations : sequence of int, default (0, 1, 5, 10, 20)
+        All the numbers in the figure, each once.
+
+    Returns
+    -------
+    dict
+        ``color``, ``marker`` and ``linestyle``, as keyword arguments for ``Axes.plot``.
+
+    Raises
+    ------
+    ValueError
+        If `generation` is not in `generations`, or `generations` has repetitions.
+
+    Examples
+    --------
+    >>> generation_style(0)["color"] == PALETTE["real"]
+    True
+    >>> generation_style(20)["marker"]
+    'v'
+    """
+    if len(set(generations)) != len(generations):
+        raise ValueError(f"generations must not repeat a number, got {tuple(generations)!r}")
+    rank = tuple(generations).index(choice("generation", generation, tuple(generations)))
+    position = rank / max(len(generations) - 1, 1)
+    return {
+        "color": _blend(GENERATION_COLORS, position),
+        "marker": _MARKERS[rank % len(_MARKERS)],
+        "linestyle": _DASHES[rank % len(_DASHES)],
+    }
+
+
+def _blend(colors: Sequence[str], position: float) -> str:
+    """Return the colour at `position` in [0, 1] along a path of colours."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    place = position * (len(colors) - 1)
+    left = min(int(place), len(colors) - 2)
+    share = place - left
+    mixed = [
+        (1 - share) * a + share * b
+        for a, b in zip(to_rgb(colors[left]), to_rgb(colors[left + 1]), strict=True)
+    ]
+    return to_hex((mixed[0], mixed[1], mixed[2])).upper()
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure in both modes, as a notebook shows it.
+
+    Attributes
+    ----------
+    light, dark : bytes
+        The two pictures, as SVG.
+    width : float
+        Width in CSS pixels at which they were drawn.
+    alt : str
+        What the figure shows, in words.
+    """
+
+    light: bytes
+    dark: bytes
+    width: float
+    alt: str
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.alt}"
+
+    def _repr_html_(self) -> str:
+        # Where the site's style sheet is not loaded (Colab), the inline style hides the dark one.
+        images = (
+            _image(self.light, self.alt, self.width, "only-light fl-light", ""),
+            _image(self.dark, self.alt, self.width, "only-dark fl-dark", "display:none;"),
+        )
+        return f'<div class="fl-figure" style="overflow-x:auto">{"".join(images)}</div>'
+
+
+def _image(svg: bytes, alt: str, width: float, classes: str, style: str) -> str:
+    import html
+
+    source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+    size = f"width:{width:.0f}px;max-width:100%;min-width:{_SMALLEST_SCALE * width:.0f}px;"
+    return (
+        f'<img class="{classes}" alt="{html.escape(alt, quote=True)}" '
+        f'style="{size}{style}" src="{source}">'
+    )
+
+
+def _svg(figure: Figure) -> bytes:
+    """Return a figure as SVG; the same bytes each time, with no date in it."""
+    buffer = io.BytesIO()
+    # The box is the figure's own, not a tight one: both modes and all runs have the same size.
+    figure.savefig(
+        buffer,
+        format="svg",
+        bbox_inches=None,
+        metadata={"Date": None, "Creator": None},
+    )
+    return buffer.getvalue()
+
+
+def show(draw: Callable[..., Figure], *args: Any, alt: str, **kwargs: Any) -> ShownFigure:
+    """Draw a figure for light and for dark pages; the last line of a notebook cell.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(*args, **kwargs)`` returns a new figure each time and computes nothing. It is
+        called once in each mode, inside :func:`use`.
+    *args, **kwargs
+        Passed to `draw`.
+    alt : str
+        The finding in one or two sentences ("rises in a straight line to twelve units"), not the
+        look ("a blue line"), for readers who cannot see the figure.
+
+    Returns
+    -------
+    ShownFigure
+        Displays itself. The figures are closed.
+
+    Raises
+    ------
+    TypeError
+        If `alt` is not a string, or `draw` does not return a figure.
+    ValueError
+        If `alt` is empty.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> def parabola(x):
+    ...     figure, axes = plt.subplots()
+    ...     axes.plot(x, [value**2 for value in x])
+    ...     return figure
+    >>> show(parabola, [0, 1, 2, 3], alt="The curve gets steeper with each step.")
+    Figure: The curve gets steeper with each step.
+    """
+    if not isinstance(alt, str):
+        raise TypeError(f"alt must be a string, got {alt!r} of type {type(alt).__name__}")
+    if not alt.strip():
+        raise ValueError(f"alt must say in words what the figure shows, got {alt!r}")
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+
+    pictures = {}
+    width = 0.0
+    modes: tuple[Mode, ...] = ("light", "dark")
+    for mode in modes:
+        with use(mode):
+            # A backend without a window: nothing else may show, or change, the figure.
+            before = set(plt.get_fignums())
+            try:
+                figure = draw(*args, **kwargs)
+                if not isinstance(figure, Figure):
+                    raise TypeError(
+                        f"draw must return a matplotlib Figure, got {figure!r} "
+                        f"of type {type(figure).__name__}"
+                    )
+                pictures[mode] = _svg(figure)
+                width = float(figure.get_figwidth()) * 72 * _POINTS_TO_PIXELS
+                plt.close(figure)
+            finally:
+                for number in set(plt.get_fignums()) - before:
+                    plt.close(number)
+    return ShownFigure(pictures["light"], pictures["dark"], width, " ".join(alt.split()))

@@ -1,0 +1,209 @@
+"""What a chapter's cells need from the page: numbers in the prose, and tables.
+
+The same cells run in the book's build, in JupyterLab and in Colab. Where the book's tools are not
+installed, :func:`glue` does nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["HtmlTable", "glue", "table"]
+
+_MATH = re.compile(r"\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
+
+
+def glue(name: str, text: str) -> None:
+    """Keep a formatted number under a name, for ``{glue:text}`` in the prose of the same page.
+
+    Parameters
+    ----------
+    name : str
+        The key that the prose uses.
+    text : str
+        The number as it is to be read, formatted by the caller: ``f"{risk:.3f}"``.
+
+    Raises
+    ------
+    TypeError
+        If `name` or `text` is not a string. A bare float would be printed unrounded.
+    ValueError
+        If `name` or `text` is empty.
+    """
+    for argument, value in (("name", name), ("text", text)):
+        if not isinstance(value, str):
+            raise TypeError(
+                f"{argument} must be a string, formatted by the caller, "
+                f"got {value!r} of type {type(value).__name__}"
+            )
+        if not value.strip():
+            raise ValueError(f"{argument} must not be empty, got {value!r}")
+    try:
+        from myst_nb import glue as to_page
+    except ImportError:
+        return
+    to_page(name, _Text(text), display=False)
+
+
+class _Text(str):
+    """A string whose text/plain form has no quotation marks around it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True)
+class HtmlTable:
+    """A table as a notebook shows it.
+
+    Attributes
+    ----------
+    markup : str
+        The HTML.
+    text : str
+        The same table for readers of plain text.
+    """
+
+    markup: str
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+
+def _cell(value: Any, form: str | None) -> str:
+    """Return a value as text: numbers short, missing ones as a dash."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return "–"
+    if number and math.isnan(value):
+        return "–"
+    if number and math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if form is not None:
+        return format(value, form)
+    if number and not isinstance(value, int | np.integer):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _markup(text: str) -> str:
+    """Escape a text; what stands between dollar signs stays a formula."""
+    parts = []
+    end = 0
+    for match in _MATH.finditer(text):
+        parts.append(html.escape(text[end : match.start()]))
+        formula = html.escape(match[1], quote=False)
+        parts.append(
+            f'<span class="math notranslate nohighlight mathjax_process">\\({formula}\\)</span>'
+        )
+        end = match.end()
+    parts.append(html.escape(text[end:]))
+    return "".join(parts)
+
+
+def table(
+    frame: pd.DataFrame,
+    caption: str | None = None,
+    *,
+    formats: Mapping[str, str] | None = None,
+    headings: Mapping[str, str] | None = None,
+) -> HtmlTable:
+    r"""Show a table that scrolls inside its own box where the page is narrow.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row of the table per row; the index is not shown. Text is escaped, except that inline
+        mathematics between dollar signs is typeset.
+    caption : str, optional
+        One sentence above the table.
+    formats : mapping of str to str, optional
+        Format specification of a column, such as ``".2e"``. Floats have four significant digits
+        otherwise; missing values are a dash.
+    headings : mapping of str to str, optional
+        Heading to show for a column; its name otherwise.
+
+    Returns
+    -------
+    HtmlTable
+        Displays itself.
+
+    Raises
+    ------
+    TypeError
+        If `frame` has no columns and rows to show.
+    ValueError
+        If `formats` or `headings` names a column that `frame` lacks.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table(pd.DataFrame({"ridge": [0.1, float("nan")], "risk": [1 / 3, float("inf")]}))
+    ridge  risk
+    0.1    0.3333
+    –      ∞
+    """
+    if not hasattr(frame, "columns") or not hasattr(frame, "itertuples"):
+        raise TypeError(f"frame must be a pandas DataFrame, got {type(frame).__name__}")
+    columns = [str(name) for name in frame.columns]
+    formats, headings = dict(formats or {}), dict(headings or {})
+    for argument, given in (("formats", formats), ("headings", headings)):
+        unknown = sorted(set(given) - set(columns))
+        if unknown:
+            raise ValueError(f"{argument} must name columns among {columns}, got {unknown}")
+    rows = [
+        [_cell(value, formats.get(name)) for name, value in zip(columns, row, strict=True)]
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    numeric = [dtype.kind in "iuf" for dtype in frame.dtypes]
+    titles = [headings.get(name, name) for name in columns]
+    return HtmlTable(_table_markup(titles, rows, numeric, caption), _plain(titles, rows))
+
+
+def _table_markup(
+    titles: list[str], rows: list[list[str]], numeric: list[bool], caption: str | None
+) -> str:
+    classes = [' class="fl-number" style="text-align:right"' if n else "" for n in numeric]
+    head = "".join(
+        f'<th scope="col"{c}>{_markup(t)}</th>' for t, c in zip(titles, classes, strict=True)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{c}>{_markup(v)}</td>" for v, c in zip(row, classes, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    label = html.escape(caption or "Table", quote=True)
+    return (
+        f'<div class="fl-table" style="overflow-x:auto" role="region" tabindex="0" '
+        f'aria-label="{label}"><table class="dataframe">'
+        + (f"<caption>{_markup(caption)}</caption>" if caption else "")
+        + f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _plain(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [titles, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
+    return "\n".join(
+        "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

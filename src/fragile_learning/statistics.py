@@ -1,0 +1,179 @@
+"""Means, errors, z scores and log-log slopes: how a number is held against a prediction."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from fragile_learning._validation import real_array, real_number, whole_number
+
+__all__ = [
+    "MeanCheck",
+    "Slope",
+    "check_mean",
+    "log_log_slope",
+    "mean_and_standard_error",
+    "z_bound",
+]
+
+Array = NDArray[np.float64]
+
+
+def mean_and_standard_error(samples: ArrayLike, axis: int = 0) -> tuple[Array, Array]:
+    """Mean of independent samples along an axis, and the standard error of that mean.
+
+    Parameters
+    ----------
+    samples : array_like
+        Finite, at least two along ``axis``.
+    axis : int
+
+    Returns
+    -------
+    mean, standard_error : ndarray
+        In the units of the samples; the axis is removed.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two samples, or a sample that is not finite.
+
+    Examples
+    --------
+    >>> mean, error = mean_and_standard_error([1.0, 2.0, 3.0])
+    >>> float(mean), round(float(error), 4)
+    (2.0, 0.5774)
+    """
+    values = real_array("samples", samples)
+    if values.ndim == 0 or values.shape[axis] < 2:
+        raise ValueError(f"samples must hold at least 2 along axis {axis}, got {values.shape}")
+    error = values.std(axis=axis, ddof=1) / np.sqrt(values.shape[axis])
+    return np.asarray(values.mean(axis=axis)), np.asarray(error)
+
+
+def z_bound(false_alarm: float, n_checks: int = 1) -> float:
+    """Two-sided z threshold whose total false-alarm probability is ``false_alarm``.
+
+    The budget is split over ``n_checks`` comparisons (Bonferroni).
+
+    Parameters
+    ----------
+    false_alarm : float
+        Probability in (0, 1) that any of the checks fails although all are right.
+    n_checks : int
+        >= 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> round(z_bound(1e-6), 2), round(z_bound(1e-6, n_checks=24), 2)
+    (4.89, 5.48)
+    """
+    probability = real_number(
+        "false_alarm", false_alarm, minimum=0.0, maximum=1.0, open_minimum=True, open_maximum=True
+    )
+    checks = whole_number("n_checks", n_checks)
+    return float(-ndtri(probability / (2 * checks)))
+
+
+class MeanCheck(NamedTuple):
+    """A Monte Carlo mean beside its prediction."""
+
+    mean: float
+    standard_error: float
+    theory: float
+
+    @property
+    def z(self) -> float:
+        """Distance in standard errors; 0 when mean and theory are equal and error-free."""
+        distance = self.mean - self.theory
+        if self.standard_error == 0.0:
+            return 0.0 if distance == 0.0 else float(np.copysign(np.inf, distance))
+        return distance / self.standard_error
+
+    @property
+    def relative_error(self) -> float:
+        """Standard error over the size of the prediction."""
+        return self.standard_error / abs(self.theory) if self.theory else float("inf")
+
+
+def check_mean(samples: ArrayLike, theory: float) -> MeanCheck:
+    """Summarise independent samples against a predicted mean.
+
+    Parameters
+    ----------
+    samples : array_like, shape (n,)
+        At least 30, so that the mean is close to normal unless the tails are heavy.
+    theory : float
+
+    Raises
+    ------
+    ValueError
+        If ``samples`` is not one-dimensional, too short, or not finite.
+
+    Examples
+    --------
+    >>> check = check_mean([0.9, 1.1] * 20, 1.0)
+    >>> abs(round(check.z, 6))
+    0.0
+    """
+    values = real_array("samples", samples, ndim=1)
+    if values.size < 30:
+        raise ValueError(f"samples must hold at least 30 values, got {values.size}")
+    mean, error = mean_and_standard_error(values)
+    return MeanCheck(float(mean), float(error), real_number("theory", theory))
+
+
+class Slope(NamedTuple):
+    """Least-squares slope of log y against log x, with its standard error."""
+
+    slope: float
+    standard_error: float
+
+
+def log_log_slope(x: ArrayLike, y: ArrayLike) -> Slope:
+    """Exponent of a power law: the least-squares slope of ``log y`` against ``log x``.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Positive; at least three points with two different ``x``.
+
+    Returns
+    -------
+    Slope
+        The standard error comes from the scatter about the line (``n - 2`` degrees of freedom).
+        On a deterministic curve it measures the curvature, not noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays differ in length, are too short, or are not positive.
+
+    Examples
+    --------
+    >>> slope = log_log_slope([1, 10, 100], [2, 0.2, 0.02])
+    >>> round(slope.slope, 12), slope.standard_error < 1e-12
+    (-1.0, True)
+    """
+    abscissa = np.log(real_array("x", x, ndim=1, minimum=0.0, open_minimum=True))
+    ordinate = np.log(real_array("y", y, ndim=1, minimum=0.0, open_minimum=True))
+    if abscissa.size != ordinate.size or abscissa.size < 3:
+        raise ValueError(
+            f"x and y must have one length >= 3, got {abscissa.size} and {ordinate.size}"
+        )
+    centred = abscissa - abscissa.mean()
+    spread = float(centred @ centred)
+    if spread == 0.0:
+        raise ValueError(f"x must hold at least two different values, got {np.exp(abscissa[0])}")
+    slope = float(centred @ ordinate) / spread
+    residual = ordinate - ordinate.mean() - slope * centred
+    variance = float(residual @ residual) / (abscissa.size - 2) / spread
+    return Slope(slope, float(np.sqrt(variance)))

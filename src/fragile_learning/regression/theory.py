@@ -207,8 +207,13 @@ def excess_risk_grid(
         generator_noise[block] = noise @ learned + _ratio((noise @ unlearned) * learned_df, slack)
     if noise_is_infinite:
         generator_noise[:] = np.inf
-    parts = [part.reshape(shape) for part in (bias, variance, generator_noise)]
-    return RiskParts(*parts, parts[0] + parts[1] + parts[2])
+    total = bias + variance + generator_noise
+    return RiskParts(
+        bias.reshape(shape),
+        variance.reshape(shape),
+        generator_noise.reshape(shape),
+        total.reshape(shape),
+    )
 
 
 def exact_excess_risk(chain: Chain) -> RiskParts:
@@ -275,7 +280,8 @@ def exact_excess_risk(chain: Chain) -> RiskParts:
     student = chain.student
     kept = min(student.n_samples / n_features, 1.0)
     # E ||w||^2 - 2 w_0'E w + ||w_0||^2, each times the one eigenvalue
-    bias = 0.0 if min(sizes) >= n_features else kept * square - 2.0 * signal * kept * mean + signal
+    full_rank = min(sizes) >= n_features
+    bias = 0.0 if full_rank else kept * square - 2.0 * signal * kept * mean + signal
     variance = _exact_noise(student, n_features)
     generator_noise = kept * noise
     return RiskParts(bias, variance, generator_noise, bias + variance + generator_noise)
@@ -566,7 +572,7 @@ def isotropic_generator_noise(
 def null_predictor_threshold(
     signal_to_noise: float, n_features: int, n_generator_samples: int, *, finite_size: bool = True
 ) -> float:
-    r"""Give the number of generations beyond which a least-squares chain is worse than predicting zero.
+    r"""Give the number of generations after which a chain is worse than predicting zero.
 
     :math:`\mathrm{SNR}_0 (T_0-d-1)/d` exactly, or :math:`\mathrm{SNR}_0(1/\phi_0 - 1)` in the
     limit, with :math:`\mathrm{SNR}_0 = \lVert w_0\rVert_\Sigma^2/\sigma_0^2`.
@@ -841,7 +847,7 @@ def _generate(chain: Chain) -> tuple[_Messages, bool]:
 
 
 def _exact_noise(stage: Stage, n_features: int) -> float:
-    """Give the expected squared norm of ``X^+ E`` in units of the eigenvalue; infinite near the pole."""
+    """Give the mean of ``||X^+ E||^2`` in units of the eigenvalue; infinite near the pole."""
     if stage.noise_std == 0.0:
         return 0.0
     if abs(stage.n_samples - n_features) <= 1:

@@ -54,11 +54,15 @@ _build/.sources: FORCE
 	@mkdir -p _build
 	@printf '%s\n' $(SOURCES) | cmp -s - $@ || printf '%s\n' $(SOURCES) > $@
 
+# The fingerprint of all that a notebook depends on beside its own cells, data sets included. The
+# script drops the notebooks' outputs and writes the file when it changes, and only then.
+_build/.notebook-inputs.sha256: $(READY) FORCE
+	@$(BIN)/python scripts/notebook_cache.py
+
 # A page that Sphinx does not read again warns of nothing: start from no pages, keep the outputs
 # of the notebooks that did not change.
-_build/.book: $(READY) $(SOURCES) _build/.sources
+_build/.book: $(READY) $(SOURCES) _build/.sources _build/.notebook-inputs.sha256
 	rm -rf _build/html _build/.doctrees
-	$(BIN)/python scripts/notebook_cache.py
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	touch $@
 

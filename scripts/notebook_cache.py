@@ -55,7 +55,7 @@ def data_on_this_machine() -> list[str]:
 
 
 def fingerprint(root: Path) -> str:
-    """Return the SHA-256 of the Python version, the data sets here, and the inputs' names and bytes."""
+    """Return the SHA-256 of the Python version, the data sets here, and all inputs."""
     digest = hashlib.sha256()
     for line in (
         f"Python {sys.version_info.major}.{sys.version_info.minor}",

@@ -6,7 +6,7 @@ last. A table is read only if every checksum holds: a truncated, edited or orpha
 refused by name, and kept.
 
 Nothing here reads the clock or the machine: those facts are measured at the edge
-(:mod:`fragile_learning.cli`) and passed in.
+and passed in.
 """
 
 from __future__ import annotations
@@ -450,11 +450,13 @@ def _to_csv(frame: pd.DataFrame, nullable: tuple[str, ...]) -> tuple[dict[str, s
     for name in names:
         kinds[name], cells = _cells(name, frame[name], nullable=name in nullable)
         texts.append(cells)
-    stream = io.StringIO(newline="")
     # The writer quotes a line feed but not a lone carriage return, which the reader takes for one.
     returns = any("\r" in cell for cells in [names, *texts] for cell in cells)
-    quoting = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
-    writer = csv.writer(stream, lineterminator="\n", quoting=quoting)
+    stream = io.StringIO(newline="")
+    if returns:
+        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    else:
+        writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(zip(*texts, strict=True))
     try:

@@ -90,22 +90,6 @@ format: $(READY) ## put the sources into the house's format
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-.PHONY: claims
-claims: $(READY) ## judge every claim from the archived tables
-	$(BIN)/fragile-learning claims
-
-.PHONY: results
-results: $(READY) ## say which archived tables stand, are missing or are stale
-	$(BIN)/fragile-learning results
-
-.PHONY: results-missing
-results-missing: $(READY) ## compute the archived tables that are missing or stale
-	$(BIN)/fragile-learning results --run-missing
-
-.PHONY: bench
-bench: $(READY) ## speed and memory, as ratios against what a user would pick instead
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
-
 .PHONY: pair
 pair: $(READY) ## write the chapters' .ipynb twins from their .md
 	$(BIN)/python scripts/pair.py

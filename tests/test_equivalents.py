@@ -36,8 +36,10 @@ def test_residual_of_the_equation(name):
             assert root == 0.0
             continue
         assert root >= ridge
-        # 1 - ridge / kappa - df1 / T, with T - df1 summed without cancellation
-        left = (count - d) / count + math.fsum(root / (values + root)) / count
+        # 1 - df1 / T, summed without cancellation: from above for tall designs
+        left = 1 - math.fsum(values / (values + root)) / count
+        if count >= d:
+            left = (count - d) / count + math.fsum(root / (values + root)) / count
         assert abs(left - ridge / root) < 1e-12
 
 

@@ -77,6 +77,7 @@ def site():
     server, address = serve(SITE)
     yield address
     server.shutdown()
+    server.server_close()
 
 
 def inspect(browser, url, *, width=PHONE, scheme="light", picture=None) -> list[str]:
@@ -100,7 +101,7 @@ def inspect(browser, url, *, width=PHONE, scheme="light", picture=None) -> list[
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
     page.on("requestfailed", lambda r: faults.append(f"failed: {r.url}"))
     page.on("response", lambda r: r.status >= 400 and faults.append(f"{r.status}: {r.url}"))
-    page.goto(url, wait_until="networkidle")
+    page.goto(url, wait_until="load")
     found = page.evaluate(PROBE)
     faults += [f"formula: {text}" for text in found["broken"]]
     faults += [f"no alt text: {tag}" for tag in found["unnamed"]]
@@ -115,7 +116,16 @@ def inspect(browser, url, *, width=PHONE, scheme="light", picture=None) -> list[
 
 def pages() -> list[str]:
     found = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html"))
-    return [name for name in found if not name.startswith(("_static/", "reports/"))]
+    # the root's index.html only sends the browser on to book/index.html
+    return [n for n in found if n != "index.html" and not n.startswith(("_static/", "reports/"))]
+
+
+def test_root_leads_to_the_first_page(browser, site):
+    page = browser.new_page()
+    page.goto(f"{site}/index.html")
+    page.wait_for_url("**/book/index.html", timeout=10_000)
+    assert "Fragile Learning" in page.title()
+    page.close()
 
 
 def test_every_page_is_clean(browser, site):
@@ -132,7 +142,8 @@ def test_every_page_is_clean(browser, site):
             wrong = inspect(browser, f"{site}/{name}", width=width, scheme=scheme, picture=picture)
             if wrong:
                 faults[f"{name} {scheme} {width}"] = wrong
-    assert faults == {}
+    listing = "\n".join(f"{where}: {wrong}" for where, wrong in faults.items())
+    assert not faults, listing
 
 
 def test_search_finds_kappa(browser, site):
@@ -186,3 +197,4 @@ def test_each_fault_is_seen(browser, tmp_path, body, message):
         assert any(message in fault for fault in inspect(browser, f"{address}/bad.html"))
     finally:
         server.shutdown()
+        server.server_close()

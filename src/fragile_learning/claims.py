@@ -1,0 +1,464 @@
+"""Claims, verdicts, and the ledger of all of them.
+
+A claim is one numbered statement of a paper, or of this book. Its verdict is computed from result
+tables by a function that was written before the tables were, and the ledger keeps the verdict with
+its numbers and with the checksums of the tables that decided it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fragile_learning._validation import choice
+from fragile_learning.tables import (
+    TIERS,
+    MissingTableError,
+    archive_path,
+    archive_roots,
+    configuration_hash,
+    read_table,
+    repository_root,
+    table_name,
+    write_atomically,
+)
+
+__all__ = [
+    "Claim",
+    "LedgerEntry",
+    "LedgerError",
+    "Outcome",
+    "Verdict",
+    "from_archive",
+    "judge",
+    "ledger_path",
+    "read_ledger",
+    "verdict_of",
+    "verdict_table",
+    "write_ledger",
+]
+
+FORMAT = "fragile-learning ledger 1"
+
+_ID = re.compile(r"[A-Z]{2,6}-[1-9][0-9]*")
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+class LedgerError(ValueError):
+    """A ledger that is damaged, edited or not there; the message names the file."""
+
+
+class Outcome(StrEnum):
+    """What a claim came to."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not run"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """An outcome and what it rests on.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        Or its text.
+    summary : str
+        One sentence for a reader, with the numbers that decide.
+    numbers : mapping of str to int, float, bool or str
+        The same numbers for a program. Infinities are allowed, NaN is a lost result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the summary is empty, or a number is NaN or of another type.
+    """
+
+    outcome: Outcome
+    summary: str
+    numbers: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        choice("outcome", str(self.outcome), [str(outcome) for outcome in Outcome])
+        put(self, "outcome", Outcome(str(self.outcome)))
+        put(self, "summary", _text("summary", self.summary))
+        if not isinstance(self.numbers, Mapping):
+            raise TypeError(f"numbers must be a mapping, got {self.numbers!r}")
+        put(self, "numbers", {_text("numbers", k): _number(k, v) for k, v in self.numbers.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """One statement that this book puts to the test.
+
+    Attributes
+    ----------
+    id : str
+        Like ``"REG-7"``.
+    source : str
+        Paper and theorem, figure or table; or "derived in this book".
+    statement : str
+        One sentence.
+    measure : str
+        What is computed and compared.
+    margin : str
+        How far apart the two may be.
+    margin_reason : str
+        Why that far. Written before the run.
+    experiments : tuple of str
+        Names ``room/kebab-name`` of the tables that decide.
+    judge : callable
+        From a mapping of those names to DataFrames to a `Verdict`. Pure.
+    tier : {"quick", "full"}
+        The least tier whose tables can decide the claim.
+    expected : Outcome
+        What the book's own derivation predicts: ``differs`` for a statement that we found wrong.
+        It has no influence on the verdict; a test compares the two.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the claim, the field and its value.
+    """
+
+    id: str
+    source: str
+    statement: str
+    measure: str
+    margin: str
+    margin_reason: str
+    experiments: tuple[str, ...]
+    judge: Callable[[Tables], Verdict]
+    tier: str = "quick"
+    expected: Outcome = Outcome.AGREES
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        if not _ID.fullmatch(str(self.id)):
+            raise ValueError(f"id must be like 'REG-7', got {self.id!r}")
+        try:
+            for field in ("source", "statement", "measure", "margin", "margin_reason"):
+                _text(field, getattr(self, field))
+            choice("tier", self.tier, TIERS)
+            put(self, "expected", Outcome(str(self.expected)))
+            put(self, "experiments", _experiments(self.experiments))
+            if not callable(self.judge):
+                raise TypeError(f"judge must be a function, got {self.judge!r}")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"claim {self.id}: {error}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class LedgerEntry:
+    """What the ledger keeps of a claim: all of its words, its verdict, and where that came from.
+
+    Attributes
+    ----------
+    id, source, statement, measure, margin, margin_reason : str
+        As in `Claim`.
+    experiments : tuple of str
+    tier : str
+        The tier of the tables that were used.
+    outcome : Outcome
+    summary : str
+    numbers : mapping
+    tables : mapping of str to str
+        SHA-256 of each table.
+    """
+
+    id: str
+    source: str
+    statement: str
+    measure: str
+    margin: str
+    margin_reason: str
+    experiments: tuple[str, ...]
+    tier: str
+    outcome: Outcome
+    summary: str
+    numbers: Mapping[str, int | float | bool | str]
+    tables: Mapping[str, str]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The outcome with its summary and numbers."""
+        return Verdict(self.outcome, self.summary, self.numbers)
+
+
+# --- judging ----------------------------------------------------------------------------------
+
+
+def verdict_of(
+    agrees: bool, summary: str, numbers: Mapping[str, Any], *, decided: bool = True
+) -> Verdict:
+    """Verdict of a condition that holds or does not.
+
+    Parameters
+    ----------
+    agrees : bool
+    summary : str
+    numbers : mapping
+    decided : bool
+        False if the measurement is too coarse to tell: the verdict is then inconclusive.
+
+    Examples
+    --------
+    >>> verdict_of(True, "2 % apart", {"relative_error": 0.02}).outcome
+    <Outcome.AGREES: 'agrees'>
+    """
+    if not decided:
+        return Verdict(Outcome.INCONCLUSIVE, summary, numbers)
+    return Verdict(Outcome.AGREES if agrees else Outcome.DIFFERS, summary, numbers)
+
+
+def judge(claim: Claim, tables: Tables, *, tier: str) -> Verdict:
+    """Judge a claim from tables.
+
+    Parameters
+    ----------
+    claim : Claim
+    tables : mapping of experiment name to DataFrame
+        Those of one tier. A claim that lacks one of its tables is not run.
+    tier : {"quick", "full"}
+        The tier of the tables. A claim that needs the full tier is not run on quick tables.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    ValueError
+        If the tables do not have what the judge needs; the message names the claim.
+    """
+    choice("tier", tier, TIERS)
+    if TIERS.index(tier) < TIERS.index(claim.tier):
+        return Verdict(Outcome.NOT_RUN, f"Needs the {claim.tier} tier.")
+    missing = [name for name in claim.experiments if name not in tables]
+    if missing:
+        return Verdict(
+            Outcome.NOT_RUN,
+            f"No table of the {tier} tier yet: {', '.join(missing)}.",
+        )
+    chosen = {name: tables[name] for name in claim.experiments}
+    try:
+        verdict = claim.judge(chosen)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"claim {claim.id} cannot be judged from {', '.join(claim.experiments)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(verdict, Verdict):
+        raise TypeError(f"claim {claim.id}: judge must return a Verdict, got {verdict!r}")
+    return verdict
+
+
+def from_archive(claims: Iterable[Claim], *, tier: str = "full") -> list[LedgerEntry]:
+    """Judge claims from the archived tables of a tier.
+
+    Raises
+    ------
+    TableError
+        If a table is there but damaged: it is never passed over in silence.
+    ValueError
+        If two claims have one id, or a table lacks what a judge needs.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    checksums: dict[str, str] = {}
+    chosen = list(claims)
+    _unique(claim.id for claim in chosen)
+    for name in sorted({name for claim in chosen for name in claim.experiments}):
+        try:
+            path = archive_path(tier, name)
+        except MissingTableError:
+            continue
+        tables[name], manifest = read_table(path)
+        checksums[name] = manifest.table_sha256
+    entries = []
+    for claim in chosen:
+        verdict = judge(claim, tables, tier=tier)
+        used = {name: checksums[name] for name in claim.experiments if name in checksums}
+        words = {
+            field: getattr(claim, field)
+            for field in ("id", "source", "statement", "measure", "margin", "margin_reason")
+        }
+        entries.append(
+            LedgerEntry(
+                **words,
+                experiments=claim.experiments,
+                tier=tier,
+                outcome=verdict.outcome,
+                summary=verdict.summary,
+                numbers=verdict.numbers,
+                tables=used,
+            )
+        )
+    return entries
+
+
+# --- the ledger -------------------------------------------------------------------------------
+
+
+def ledger_path() -> Path:
+    """Path of the ledger: in the package if it ships there, else in the repository.
+
+    Raises
+    ------
+    LedgerError
+        If there is neither; the message names the command that makes it.
+    """
+    places = [root / "claims.json" for root in archive_roots()]
+    for place in places:
+        if place.is_file():
+            return place
+    repository = repository_root()
+    if repository is not None:
+        return repository / "results" / "claims.json"
+    raise LedgerError(
+        f"no ledger at {' or '.join(map(str, places))}; make it with: fragile-learning claims"
+    )
+
+
+def write_ledger(path: Path | str, entries: Iterable[LedgerEntry]) -> None:
+    """Write the ledger atomically, sorted by id, with a checksum of its own.
+
+    Raises
+    ------
+    ValueError
+        If two entries have one id.
+    """
+    chosen = sorted(entries, key=lambda entry: _order(entry.id))
+    _unique(entry.id for entry in chosen)
+    rows = [_plain(dataclasses.asdict(entry)) for entry in chosen]
+    content = {"format": FORMAT, "claims": rows}
+    text = json.dumps(
+        {**content, "sha256": configuration_hash(content)}, indent=1, ensure_ascii=False
+    )
+    write_atomically(path, (text + "\n").encode("utf-8"))
+
+
+def read_ledger(path: Path | str | None = None) -> list[LedgerEntry]:
+    """Read the ledger; refuse it if it was edited.
+
+    Parameters
+    ----------
+    path : path, optional
+        Default: `ledger_path`.
+
+    Raises
+    ------
+    LedgerError
+        If it is not there, not JSON, of another format, or its checksum does not hold.
+    """
+    file = ledger_path() if path is None else Path(path)
+    if not file.is_file():
+        raise LedgerError(f"{file}: no such ledger; make it with: fragile-learning claims")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueError(f"not of the format {FORMAT!r}")
+        rows = content["claims"]
+        if content["sha256"] != configuration_hash({"format": FORMAT, "claims": rows}):
+            raise ValueError("its checksum does not hold (edited by hand?)")
+        entries = [_entry(row) for row in rows]
+        _unique(entry.id for entry in entries)
+        return entries
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LedgerError(f"{file}: not used: {error}; the file is kept") from None
+
+
+def verdict_table(
+    entries: Iterable[LedgerEntry], columns: tuple[str, ...] = ("id", "statement", "outcome")
+) -> pd.DataFrame:
+    """Entries as a table for a page.
+
+    Parameters
+    ----------
+    entries : iterable of LedgerEntry
+    columns : tuple of str
+        Fields of `LedgerEntry`, in order.
+
+    Raises
+    ------
+    ValueError
+        If a column is no field.
+    """
+    fields = [field.name for field in dataclasses.fields(LedgerEntry)]
+    for column in columns:
+        choice("columns", column, fields)
+    rows = [{column: str(getattr(entry, column)) for column in columns} for entry in entries]
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _entry(row: Mapping[str, Any]) -> LedgerEntry:
+    fields = dict(row)
+    fields["experiments"] = tuple(fields["experiments"])
+    fields["numbers"] = {key: _unplain(value) for key, value in fields["numbers"].items()}
+    entry = LedgerEntry(**fields)
+    verdict = Verdict(entry.outcome, entry.summary, entry.numbers)
+    return dataclasses.replace(entry, outcome=verdict.outcome)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: infinities as text, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and math.isinf(value):
+        return {"float": str(value)}
+    return value
+
+
+def _unplain(value: Any) -> Any:
+    return float(value["float"]) if isinstance(value, Mapping) else value
+
+
+def _order(identity: str) -> tuple[str, int]:
+    room, _, number = identity.partition("-")
+    return room, int(number)
+
+
+def _unique(identities: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for identity in identities:
+        if identity in seen:
+            raise ValueError(f"claim {identity} is there twice")
+        seen.add(identity)
+
+
+def _experiments(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable) or not (names := tuple(value)):
+        raise ValueError(f"experiments must be a tuple of names, got {value!r}")
+    return tuple(table_name(name) for name in names)
+
+
+def _text(field: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be a string, got {value!r}")
+    if not value.strip():
+        raise ValueError(f"{field} must not be empty, got {value!r}")
+    return value
+
+
+def _number(name: str, value: Any) -> int | float | bool | str:
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if not isinstance(value, bool | int | float | str):
+        raise TypeError(f"numbers[{name!r}] must be a number or a text, got {value!r}")
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError(f"numbers[{name!r}] is NaN: a lost result")
+    return value

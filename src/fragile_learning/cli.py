@@ -1,41 +1,249 @@
-"""The command line: ``fragile-learning data`` lists, fetches, imports and verifies data sets."""
+"""The command line: run experiments, judge claims, look after data and archived results."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
+import os
+import pkgutil
+import platform
+import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fragile_learning import datasets
+if TYPE_CHECKING:
+    from fragile_learning.claims import Claim
+    from fragile_learning.sweeps import Experiment
+    from fragile_learning.tables import Manifest
 
-__all__ = ["main"]
+__all__ = ["all_claims", "all_experiments", "main"]
+
+_KNOWN_ERRORS = (TypeError, ValueError, OSError)
+_VERSIONED = ("numpy", "scipy", "pandas", "torch", "scikit-learn")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a known error is one line on stderr and exit status 2."""
-    parser = argparse.ArgumentParser(prog="fragile-learning", description=__doc__)
-    rooms = parser.add_subparsers(dest="room", required=True)
-    data = rooms.add_parser("data", help="data sets: list, download, import, verify")
-    actions = data.add_subparsers(dest="action", required=True)
-    for action, text in (("list", "what there is"), ("verify", "read and check all that is here")):
-        add = actions.add_parser(action, help=text)
-        add.add_argument("--cache-dir", help="folder to look in instead of the user's cache")
-    download = actions.add_parser("download", help="fetch a data set and check it")
-    imported = actions.add_parser("import", help="copy checked files from a folder to the cache")
-    for add in (download, imported):
-        add.add_argument("name", help="one of " + ", ".join(datasets.names()))
-    imported.add_argument("folder")
-    for add in (download, imported):
-        add.add_argument("--cache-dir", help="folder to write to instead of the user's cache")
-    chosen = parser.parse_args(arguments)
+# --- what there is ----------------------------------------------------------------------------
+
+
+def _rooms(door: str) -> Iterator[Any]:
+    """Modules ``fragile_learning.ROOM.door`` of all rooms, in the order of their names."""
+    import fragile_learning
+
+    for room in sorted(info.name for info in pkgutil.iter_modules(fragile_learning.__path__)):
+        name = f"fragile_learning.{room}"
+        package = importlib.util.find_spec(name)
+        if package is None or package.submodule_search_locations is None:
+            continue
+        if importlib.util.find_spec(f"{name}.{door}") is not None:
+            yield importlib.import_module(f"{name}.{door}")
+
+
+def all_experiments() -> dict[str, Experiment]:
+    """Return the experiments of all rooms, by name."""
+    found: dict[str, Experiment] = {}
+    for module in _rooms("experiments"):
+        for experiment in module.EXPERIMENTS:
+            if experiment.name in found:
+                raise ValueError(f"experiment {experiment.name!r} is there twice")
+            found[experiment.name] = experiment
+    return found
+
+
+def all_claims() -> list[Claim]:
+    """Return the claims of all rooms."""
+    return [claim for module in _rooms("claims") for claim in module.CLAIMS]
+
+
+# --- the machine, measured here and nowhere else ----------------------------------------------
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("fragile-learning", *_VERSIONED):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _device(experiment: Experiment) -> str:
+    parts = [platform.machine(), f"{os.cpu_count()} processors", platform.system()]
+    if "torch" in experiment.requires:
+        torch = importlib.import_module("torch")
+        if torch.cuda.is_available():
+            parts.append(torch.cuda.get_device_name())
+    return ", ".join(parts)
+
+
+def _peak_memory() -> int:
     try:
-        return _data(chosen)
-    except (TypeError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        import resource
+    except ImportError:  # not on Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    own, children = (
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return int(max(own, children)) * unit
+
+
+def _revision(root: Path) -> str:
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "src"],  # noqa: S607
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+def _work_folder() -> Path:
+    """Folder for what a command writes: the repository, or where the command was given."""
+    from fragile_learning.tables import repository_root
+
+    return repository_root() or Path.cwd()
+
+
+def _output(tier: str, output: str | None) -> Path:
+    if output is not None:
+        return Path(output)
+    folder = _work_folder()
+    return folder / "results" / "full" if tier == "full" else folder / "_build" / "quick"
+
+
+def _run(
+    experiment: Experiment,
+    tier: str,
+    *,
+    output: str | None = None,
+    workers: int = 1,
+    scheduler_address: str | None = None,
+    resume: bool = True,
+) -> Path:
+    """Compute a table and write it with its manifest."""
+    from fragile_learning.tables import Manifest, source_hash, write_table
+
+    lacking = [name for name in experiment.requires if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise ValueError(f"{experiment.name} needs {', '.join(lacking)}, which is not installed")
+    target = _output(tier, output) / f"{experiment.name}.csv"
+    backend = "processes" if workers > 1 else "serial"
+    started = time.perf_counter()
+    frame = experiment.run(
+        tier,
+        cache_dir=_work_folder() / "_build" / "points" / tier / experiment.name,
+        backend="dask" if scheduler_address else backend,
+        n_workers=None if scheduler_address else workers,
+        scheduler_address=scheduler_address,
+        progress=True,
+        resume=resume,
+    )
+    seconds = time.perf_counter() - started
+    manifest = Manifest(
+        name=experiment.name,
+        description=experiment.description,
+        tier=tier,
+        configuration=experiment.configuration(tier),
+        seed=experiment.seed,
+        versions=_versions(),
+        device=_device(experiment),
+        n_workers=workers,
+        wall_time_seconds=round(seconds, 2),
+        peak_memory_bytes=_peak_memory(),
+        source_revision=_revision(_work_folder()),
+        source_hash=source_hash(),
+        nullable=experiment.nullable,
+        resumed_points=int(frame.attrs["resumed_points"]),
+    )
+    write_table(target, frame, manifest)
+    print(f"{target}: {len(frame)} rows in {seconds:.1f} s")
+    return target
+
+
+def _state(experiment: Experiment, tier: str) -> tuple[str, Manifest | None]:
+    """Whether a tier's archived table is there and belongs to the present configuration."""
+    from fragile_learning.tables import MissingTableError, archive_path, read_table
+
+    if tier not in experiment.tiers:
+        return f"no {tier} tier", None
+    try:
+        _, manifest = read_table(archive_path(tier, experiment.name))
+    except MissingTableError:
+        return "missing", None
+    return ("stale" if experiment.is_stale(manifest, tier) else "ready"), manifest
+
+
+def _results(chosen: argparse.Namespace) -> int:
+    for name, experiment in all_experiments().items():
+        state, manifest = _state(experiment, "full")
+        cost = "" if manifest is None else f"  {manifest.wall_time_seconds:.0f} s"
+        print(f"{name:40} {state}{cost}")
+        if chosen.run_missing and state in {"missing", "stale"}:
+            lacking = [m for m in experiment.requires if importlib.util.find_spec(m) is None]
+            if lacking:
+                print(f"{name:40} left alone: needs {', '.join(lacking)}")
+            else:
+                _run(experiment, "full", workers=chosen.workers)
+    return 0
+
+
+def _claims(chosen: argparse.Namespace) -> int:
+    from fragile_learning import claims
+    from fragile_learning.tables import read_table
+
+    known = all_claims()
+    if chosen.only:
+        unknown = sorted(set(chosen.only) - {claim.id for claim in known})
+        if unknown:
+            raise ValueError(f"no claim {', '.join(unknown)}; there are {len(known)}")
+    picked = [claim for claim in known if not chosen.only or claim.id in chosen.only]
+    if chosen.tier == "quick":
+        experiments = all_experiments()
+        tables = {}
+        for name in sorted({name for claim in picked for name in claim.experiments}):
+            if "quick" in experiments[name].tiers:
+                path = _run(experiments[name], "quick", output=chosen.output)
+                tables[name] = read_table(path)[0]
+        for claim in picked:
+            verdict = claims.judge(claim, tables, tier="quick")
+            print(f"{claim.id:8} {verdict.outcome:13} {verdict.summary}")
+        return 0
+    entries = claims.from_archive(picked)
+    for entry in entries:
+        print(f"{entry.id:8} {entry.outcome:13} {entry.summary}")
+    if chosen.only:
+        print("the ledger is written only when all claims are judged")
+        return 0
+    target = Path(chosen.output or _work_folder() / "results") / "claims.json"
+    claims.write_ledger(target, entries)
+    print(f"{target}: {len(entries)} claims")
+    return 0
 
 
 def _data(chosen: argparse.Namespace) -> int:
+    from fragile_learning import datasets
+
     cache = chosen.cache_dir
     if chosen.action == "download":
         print(datasets.download(chosen.name, cache_dir=cache, progress=True))
@@ -51,3 +259,103 @@ def _data(chosen: argparse.Namespace) -> int:
                 checked = f", {len(images)} images verified"
             print(f"{name:20} {place}{checked}")
     return 0
+
+
+def _run_command(chosen: argparse.Namespace) -> int:
+    experiments = all_experiments()
+    matching = [name for name in experiments if chosen.name in {name, name.split("/")[0], "all"}]
+    if not matching:
+        raise ValueError(
+            f"no experiment or room {chosen.name!r}; there are: {', '.join(experiments)}"
+        )
+    for name in matching:
+        if len(matching) > 1 and chosen.tier not in experiments[name].tiers:
+            print(f"{name}: has no {chosen.tier} tier")
+            continue
+        _run(
+            experiments[name],
+            chosen.tier,
+            output=chosen.output,
+            workers=chosen.workers,
+            scheduler_address=chosen.scheduler_address,
+            resume=not chosen.anew,
+        )
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    for name, experiment in all_experiments().items():
+        tiers = ", ".join(f"{tier} {len(experiment.points(tier))}" for tier in experiment.tiers)
+        print(f"{name:40} {experiment.description}  [points: {tiers}]")
+    return 0
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be >= 1, got {value}")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fragile-learning", description=__doc__)
+    rooms = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    run = rooms.add_parser("run", help="compute an experiment's table")
+    run.add_argument("name", help="an experiment 'room/name', a room, or 'all'")
+    run.add_argument("--tier", choices=("quick", "full"), default="quick")
+    run.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
+    run.add_argument("--scheduler-address", help="of a Dask scheduler, instead of processes")
+    run.add_argument("--output", help="folder for the table instead of the repository's")
+    run.add_argument("--anew", action="store_true", help="compute finished points again")
+    run.set_defaults(function=_run_command)
+
+    rooms.add_parser("list", help="list the experiments").set_defaults(function=_list)
+
+    results = rooms.add_parser("results", help="state of the archived full-tier tables")
+    results.add_argument("--run-missing", action="store_true", help="compute what is not ready")
+    results.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
+    results.set_defaults(function=_results)
+
+    claims = rooms.add_parser("claims", help="judge all claims and write the ledger")
+    claims.add_argument("only", nargs="*", metavar="ID", help="judge these, write no ledger")
+    claims.add_argument(
+        "--tier",
+        choices=("quick", "full"),
+        default="full",
+        help="full: from the archive (default); quick: computed now, no ledger",
+    )
+    claims.add_argument("--output", help="folder to write to instead of the repository's")
+    claims.set_defaults(function=_claims)
+
+    from fragile_learning import datasets
+
+    data = rooms.add_parser("data", help="data sets: list, download, import, verify")
+    data.set_defaults(function=_data)
+    actions = data.add_subparsers(dest="action", required=True, metavar="action")
+    for action, text in (("list", "what there is"), ("verify", "read and check all that is here")):
+        add = actions.add_parser(action, help=text)
+        add.add_argument("--cache-dir", help="folder to look in instead of the user's cache")
+    download = actions.add_parser("download", help="fetch a data set and check it")
+    imported = actions.add_parser("import", help="copy checked files from a folder to the cache")
+    for add in (download, imported):
+        add.add_argument("name", help="one of " + ", ".join(datasets.names()))
+    imported.add_argument("folder")
+    for add in (download, imported):
+        add.add_argument("--cache-dir", help="folder to write to instead of the user's cache")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; a known error is one line on stderr and exit status 2."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.function(chosen))
+    except _KNOWN_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:  # a failed point: its worker's traceback is in the notes
+        print(f"error: {error}", file=sys.stderr)
+        for note in getattr(error, "__notes__", ()):
+            print(note, file=sys.stderr)
+        return 1

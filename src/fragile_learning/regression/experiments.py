@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fragile_learning._validation import choice
+from fragile_learning._validation import choice, whole_number
 from fragile_learning.equivalents import df2, kappa
 from fragile_learning.regression import power_laws, published, theory
 from fragile_learning.regression.chain import Chain, RiskParts, Stage
@@ -24,7 +24,15 @@ from fragile_learning.statistics import mean_and_standard_error
 from fragile_learning.sweeps import Experiment, grid
 from fragile_learning.tables import archive_path, read_table
 
-__all__ = ["EXPERIMENTS", "archived", "experiment", "named_chain", "run_quick"]
+__all__ = [
+    "CHAIN_NAMES",
+    "EXPERIMENTS",
+    "archived",
+    "experiment",
+    "named_chain",
+    "risk_curves",
+    "run_quick",
+]
 
 Row = dict[str, Any]
 Point = dict[str, Any]
@@ -697,7 +705,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         repeated_chain_point,
         {
             "quick": _power_law_samples(
-                _sizes(2, 6, 9, 0),
+                _sizes(1.5, 5.5, 9, 0),  # a third of the full tier, as d is
                 n_features=[100],
                 n_generator_samples=[200],
                 n_replicates=[20],
@@ -899,6 +907,86 @@ def experiment(name: str) -> Experiment:
 def run_quick(name: str) -> pd.DataFrame:
     """Compute the quick table of an experiment, here and now, as a chapter's cell does."""
     return experiment(name).run("quick")
+
+
+def risk_curves(name: str, tier: str = "quick", *, n_points: int = 121) -> pd.DataFrame:
+    """Predicted risk along the swept axis of an experiment, finer than its simulated points.
+
+    Parameters
+    ----------
+    name : str
+        ``"ridge-sweep"``, ``"sample-sweep"``, ``"power-law-ridge"``, ``"power-law-samples"`` or
+        ``"over-parametrised"``.
+    tier : {"quick", "full"}
+    n_points : int
+        >= 2 along each curve, evenly spaced in the logarithm.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``n_generations``, ``shared_design``, ``policy`` (``"critical"`` where the ridge
+        follows ``n_samples``, else ``"fixed"``), ``n_samples``, ``ridge`` and ``theory_total``.
+
+    Raises
+    ------
+    ValueError
+        If the experiment has no such axis, or ``n_points`` is too small.
+    """
+    axes = {
+        "ridge-sweep": "ridge",
+        "power-law-ridge": "ridge",
+        "over-parametrised": "ridge",
+        "sample-sweep": "n_samples",
+        "power-law-samples": "n_samples",
+    }
+    axis = axes[choice("name", name, tuple(axes))]
+    count = whole_number("n_points", n_points, minimum=2)
+    points = pd.DataFrame(experiment(name).points(tier))
+    swept = points.loc[points[axis] > 0, axis]
+    values = np.geomspace(swept.min(), swept.max(), count)
+    if axis == "n_samples":
+        values = np.unique(np.round(values))
+    frames = []
+    for _, group in points.groupby(["n_generations", "shared_design"]):
+        one = group.iloc[0]
+        generations, shared = int(one["n_generations"]), bool(one["shared_design"])
+        spectrum, target = _setting(
+            int(one["n_features"]), float(one["exponent"]), float(one["source_exponent"])
+        )
+        generator = Stage(
+            int(one["n_generator_samples"]), noise_std=float(one["generator_noise_std"])
+        )
+        chain = Chain.repeated(
+            spectrum,
+            target,
+            generations,
+            generator,
+            Stage(int(one["n_samples"]), noise_std=float(one["noise_std"])),
+            shared_design=shared,
+        )
+        own = np.full(values.size, float(one["n_samples"])) if axis == "ridge" else values
+        reference = float(one["n_generator_samples"])
+        lines = {"fixed": values if axis == "ridge" else np.full(values.size, float(one["ridge"]))}
+        if name == "power-law-samples":
+            lines = {
+                "critical": values**-_CRITICAL,
+                "fixed": np.full(values.size, reference**-_CRITICAL),
+            }
+        for policy, ridge in lines.items():
+            total = theory.excess_risk_grid(chain, own, ridge).total
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "n_generations": generations,
+                        "shared_design": shared,
+                        "policy": policy,
+                        "n_samples": own,
+                        "ridge": ridge,
+                        "theory_total": total,
+                    }
+                )
+            )
+    return pd.concat(frames, ignore_index=True)
 
 
 def archived(name: str) -> pd.DataFrame:

@@ -1,0 +1,460 @@
+"""Figures of the room: each draws the tables it is given and computes nothing.
+
+Lines are predictions, points are simulations or measurements with two standard errors. The number
+of generations has one colour, marker and dash in all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fragile_learning.style import FIGURE_WIDTH, PALETTE, foreground, generation_style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "counterexample_figure",
+    "crossover_figure",
+    "designs_figure",
+    "features_figure",
+    "kernel_figure",
+    "networks_figure",
+    "policies_figure",
+    "projections_figure",
+    "risk_figure",
+    "saturation_figure",
+]
+
+_LABELS = {"ridge": r"ridge $\lambda$", "n_samples": "student's samples $T$"}
+_RISK = "excess risk"
+
+
+def _panels(count: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """Panels below each other: they stay readable on a phone."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(count, 1, figsize=(FIGURE_WIDTH, height * count), squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def _name(generations: int) -> str:
+    return "clean labels" if generations == 0 else f"$n$ = {generations}"
+
+
+def _legend_above(axes: Axes, columns: int = 3) -> None:
+    """Put a legend above all panels, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=columns,
+        handletextpad=0.3,
+        columnspacing=1.2,
+    )
+
+
+def _draw(
+    axes: Axes, table: pd.DataFrame, curves: pd.DataFrame, x: str, *, legend: bool = True
+) -> None:
+    """Curves and points, one pair for each number of generations."""
+    generations = tuple(sorted({int(value) for value in curves["n_generations"]}))
+    for count in generations:
+        look = generation_style(count, generations)
+        line = curves[curves["n_generations"] == count]
+        axes.plot(
+            line[x], line["theory_total"], color=look["color"], linestyle=look["linestyle"], lw=1.4
+        )
+        points = table[table["n_generations"] == count]
+        axes.errorbar(
+            points[x],
+            points["mean_total"],
+            2.0 * points["se_total"],
+            fmt=look["marker"],
+            color=look["color"],
+            markersize=4.5,
+            linewidth=1.0,
+            label=_name(count),
+        )
+    axes.set(xscale="log", yscale="log", xlabel=_LABELS[x], ylabel=_RISK)
+    if legend:
+        _legend_above(axes)
+
+
+def risk_figure(
+    table: pd.DataFrame,
+    curves: pd.DataFrame,
+    *,
+    x: str,
+    best: pd.DataFrame | None = None,
+    generator_samples: int | None = None,
+) -> Figure:
+    """Risk against the student's ridge or samples, one curve for each number of generations.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``n_generations``, ``x``, ``mean_total``, ``se_total``.
+    curves : DataFrame
+        Columns ``n_generations``, ``x``, ``theory_total``.
+    x : {"ridge", "n_samples"}
+    best : DataFrame, optional
+        Columns ``n_generations``, ``ridge``, ``risk``: the lowest point of each curve.
+    generator_samples : int, optional
+        Marks the generators' sample size on the axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 3.8)
+    _draw(axes, table, curves, x, legend=False)
+    if best is not None:
+        axes.plot(
+            best[x],
+            best["risk"],
+            linestyle="none",
+            marker="*",
+            markersize=11,
+            markeredgecolor=foreground(),
+            color=PALETTE["theory"],
+            label="best ridge",
+            zorder=5,
+        )
+    _legend_above(axes)
+    if generator_samples is not None:
+        axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
+        axes.annotate(
+            "$T = T_0$",
+            (generator_samples, 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 0),
+            textcoords="offset points",
+        )
+    return figure
+
+
+def policies_figure(table: pd.DataFrame, curves: pd.DataFrame, *, generator_samples: int) -> Figure:
+    """Risk against samples at the clean-data ridge (above) and at the corrected one (below).
+
+    Parameters
+    ----------
+    table, curves : DataFrame
+        As for `risk_figure`, with a column ``policy`` of ``"critical"`` and ``"fixed"``.
+    generator_samples : int
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, panels = _panels(2)
+    titles = {
+        "critical": r"$\lambda = T^{-\ell_{crit}}$, best on clean labels",
+        "fixed": r"$\lambda = T_0^{-\ell_{crit}}$, for the generators' samples",
+    }
+    for axes, (policy, title) in zip(panels, titles.items(), strict=True):
+        chosen = curves["policy"] == policy
+        _draw(
+            axes,
+            table[table["policy"] == policy],
+            curves[chosen],
+            "n_samples",
+            legend=policy == "critical",
+        )
+        axes.set_title(title)
+        axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
+    low = min(axes.get_ylim()[0] for axes in panels)
+    high = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_ylim(low, high)
+    return figure
+
+
+def designs_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Risk against ridge with one shared design (above) and with fresh designs (below).
+
+    Parameters
+    ----------
+    table, curves : DataFrame
+        As for `risk_figure`, with a column ``shared_design``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, panels = _panels(2)
+    titles = {True: "one design for all generators", False: "a fresh design for each"}
+    for axes, (shared, title) in zip(panels, titles.items(), strict=True):
+        points = table[(table["shared_design"] == shared) & (table["ridge"] > 0)]
+        _draw(axes, points, curves[curves["shared_design"] == shared], "ridge", legend=shared)
+        axes.axhline(1.0, color=PALETTE["reference"], linestyle=":", lw=1.2)
+        axes.annotate("predicting zero", (2e-4, 1.08), va="bottom", fontsize=9)
+        axes.set(title=title, ylim=(1.5e-3, 2.5))
+    return figure
+
+
+def saturation_figure(table: pd.DataFrame) -> Figure:
+    """Draw the generators' noise (above) and the risk (below) against generations.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``n_generations``, ``shared_design`` and theory, mean and standard error of
+        ``generator_noise`` and ``total``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, panels = _panels(2, 2.7)
+    looks: dict[bool, dict[str, Any]] = {
+        True: {"color": PALETTE["synthetic"], "linestyle": "-", "marker": "o"},
+        False: {"color": PALETTE["real"], "linestyle": "--", "marker": "s"},
+    }
+    names = {True: "shared design", False: "fresh designs"}
+    parts = {"generator_noise": "generators' noise", "total": _RISK}
+    for axes, (part, label) in zip(panels, parts.items(), strict=True):
+        for shared, look in looks.items():
+            rows = table[table["shared_design"] == shared].sort_values("n_generations")
+            axes.plot(
+                rows["n_generations"],
+                rows[f"theory_{part}"],
+                color=look["color"],
+                linestyle=look["linestyle"],
+                lw=1.4,
+            )
+            axes.errorbar(
+                rows["n_generations"],
+                rows[f"mean_{part}"],
+                2.0 * rows[f"se_{part}"],
+                fmt=look["marker"],
+                color=look["color"],
+                label=names[shared],
+            )
+        axes.set(xlabel="generations $n$", ylabel=label)
+        axes.set_ylim(bottom=0.0)
+    panels[0].legend(frameon=False)
+    return figure
+
+
+def counterexample_figure(table: pd.DataFrame) -> Figure:
+    """Bias with and without a generator, beside the printed lower bound.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``label``, ``value``, ``error`` (0: a formula) and ``kind``: ``"measured"``,
+        ``"theory"`` or ``"printed"``; drawn from top to bottom.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 2.4)
+    places = np.arange(len(table))[::-1]
+    looks = {
+        "measured": (PALETTE["synthetic"], "o"),
+        "theory": (PALETTE["theory"], "D"),
+        "printed": (foreground(), "x"),
+    }
+    for kind, (color, marker) in looks.items():
+        chosen = (table["kind"] == kind).to_numpy()
+        rows = table[chosen]
+        axes.errorbar(
+            rows["value"],
+            places[chosen],
+            xerr=2.0 * rows["error"],
+            fmt=marker,
+            color=color,
+            markersize=7,
+            markeredgewidth=1.6,
+        )
+    for place, value in zip(places, table["value"].to_numpy(float), strict=True):
+        axes.annotate(
+            f"{value:.3f}",
+            (float(value), float(place)),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
+    axes.set_yticks(places, list(table["label"]))
+    axes.set(xlabel="bias", ylim=(-0.6, len(table) - 0.3), xlim=(0.0, 2.8))
+    axes.grid(visible=False, axis="y")
+    return figure
+
+
+def crossover_figure(table: pd.DataFrame, *, n_features: int) -> Figure:
+    """Cost of a generation's noise against samples: exact sum, sharp constants, printed order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``n_samples``, ``generator_noise``, ``sharp``, ``order``.
+    n_features : int
+        Marks the crossover.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 3.4)
+    x = table["n_samples"]
+    axes.plot(x, table["generator_noise"], "o", color=PALETTE["synthetic"], label="full formula")
+    axes.plot(x, table["sharp"], color=PALETTE["theory"], label="sharp constants")
+    axes.plot(
+        x, table["order"], "--", color=PALETTE["reference"], label="printed order, constant 1"
+    )
+    axes.axvline(n_features, color=PALETTE["reference"], linestyle=":", lw=1.2)
+    axes.annotate(
+        "$T = d$",
+        (n_features, 0.03),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 0),
+        textcoords="offset points",
+    )
+    axes.set(xscale="log", yscale="log", xlabel=_LABELS["n_samples"])
+    axes.set_ylabel("cost of the noise of one generation")
+    _legend_above(axes, columns=1)
+    return figure
+
+
+def projections_figure(table: pd.DataFrame) -> Figure:
+    """Signal that survives projections: simulation, recursion, printed product.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One setting: columns ``step``, ``mean_signal``, ``se_signal``, ``recursion``, ``printed``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 2.9)
+    axes.errorbar(
+        table["step"],
+        table["mean_signal"],
+        2.0 * table["se_signal"],
+        fmt="o",
+        color=PALETTE["synthetic"],
+        label="simulated",
+    )
+    axes.plot(table["step"], table["recursion"], color=PALETTE["theory"], label="recursion")
+    axes.plot(
+        table["step"], table["printed"], "x--", color=PALETTE["reference"], label="printed product"
+    )
+    axes.set(xlabel="projections $n$", ylabel="surviving signal")
+    axes.set_xticks(sorted(set(table["step"])))
+    axes.set_ylim(bottom=0.0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _measured(axes: Axes, table: pd.DataFrame, x: str, generations: tuple[int, ...]) -> None:
+    """Draw means over replicates with two standard errors, joined for the eye."""
+    for count in generations:
+        look = generation_style(count, generations)
+        rows = table[table["n_generations"] == count].groupby(x)["error"]
+        mean, error = rows.mean(), rows.sem()
+        axes.errorbar(
+            mean.index,
+            mean,
+            2.0 * error,
+            color=look["color"],
+            marker=look["marker"],
+            linestyle=look["linestyle"],
+            markersize=4.5,
+            linewidth=1.2,
+            label=_name(count),
+        )
+
+
+def kernel_figure(table: pd.DataFrame, *, generator_samples: int) -> Figure:
+    """Kernel ridge on images: error against samples, two ridge policies below each other.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One kernel: columns ``replicate``, ``n_generations``, ``n_samples``, ``policy``
+        (``"critical"`` or ``"corrected"``), ``error``.
+    generator_samples : int
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, panels = _panels(2)
+    generations = tuple(sorted({int(value) for value in table["n_generations"]}))
+    titles = {
+        "critical": r"$\lambda = T^{-\ell_{crit}}$, best on clean labels",
+        "corrected": r"$\lambda = T_0^{-\ell_{crit}}$, for the generators' samples",
+    }
+    for axes, (policy, title) in zip(panels, titles.items(), strict=True):
+        _measured(axes, table[table["policy"] == policy], "n_samples", generations)
+        axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
+        axes.set(xscale="log", yscale="log", xlabel=_LABELS["n_samples"], title=title)
+        axes.set_ylabel("test error, clean labels")
+    low = min(axes.get_ylim()[0] for axes in panels)
+    high = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_ylim(low, high)
+    _legend_above(panels[0])
+    return figure
+
+
+def _by_width(table: pd.DataFrame, label: str) -> Figure:
+    figure, (axes,) = _panels(1, 3.2)
+    widths = tuple(sorted({int(value) for value in table["width"]}))
+    for width in widths:
+        look = generation_style(width, widths)
+        rows = table[table["width"] == width].groupby("n_generations")["error"]
+        mean, error = rows.mean(), rows.sem()
+        axes.errorbar(
+            mean.index,
+            mean,
+            2.0 * error,
+            color=look["color"],
+            marker=look["marker"],
+            linestyle=look["linestyle"],
+            label=f"width {width:,}",
+        )
+    axes.set(xlabel="generations $n$", ylabel=label)
+    axes.set_ylim(bottom=0.0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def features_figure(table: pd.DataFrame) -> Figure:
+    """Random features on images: error against generations, one curve for each width.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``width``, ``replicate``, ``n_generations``, ``error``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    return _by_width(table, "test error, clean labels")
+
+
+def networks_figure(table: pd.DataFrame) -> Figure:
+    """Trained two-layer networks on images: as `features_figure`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``width``, ``replicate``, ``n_generations``, ``error``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    return _by_width(table, "test error, clean labels")

@@ -30,6 +30,7 @@ __all__ = [
     "archived",
     "experiment",
     "named_chain",
+    "repeated_chain",
     "risk_curves",
     "run_quick",
 ]
@@ -81,7 +82,7 @@ _COMPARED = (
 _NULLABLE = ("exact_bias", "exact_total")
 
 
-def repeated_chain_point(
+def repeated_chain(
     *,
     n_features: int,
     exponent: float,
@@ -93,12 +94,32 @@ def repeated_chain_point(
     n_samples: int,
     ridge: float,
     noise_std: float,
-    n_replicates: int,
-    rng: np.random.Generator,
-) -> Row:
-    """Least-squares generators, all alike, and a ridge student."""
+) -> Chain:
+    """Chain of equal least-squares generators and a ridge student, from a point of a grid.
+
+    Parameters
+    ----------
+    n_features : int
+    exponent, source_exponent : float
+        Of a power law; exponent 0 means white features and a flat target of norm 1.
+    n_generations, n_generator_samples : int
+    generator_noise_std : float
+    shared_design : bool
+    n_samples : int
+    ridge, noise_std : float
+        The student's.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fragile_learning.regression.chain.Chain`.
+    """
     spectrum, target = _setting(n_features, exponent, source_exponent)
-    chain = Chain.repeated(
+    return Chain.repeated(
         spectrum,
         target,
         n_generations,
@@ -106,7 +127,11 @@ def repeated_chain_point(
         Stage(n_samples, ridge, noise_std),
         shared_design=shared_design,
     )
-    return _compare(chain, n_replicates, rng)
+
+
+def repeated_chain_point(*, n_replicates: int, rng: np.random.Generator, **setting: Any) -> Row:
+    """Prediction and simulation of a `repeated_chain`."""
+    return _compare(repeated_chain(**setting), n_replicates, rng)
 
 
 def _chains(**axes: Any) -> list[Point]:
@@ -947,23 +972,13 @@ def risk_curves(name: str, tier: str = "quick", *, n_points: int = 121) -> pd.Da
     if axis == "n_samples":
         values = np.unique(np.round(values))
     frames = []
-    for _, group in points.groupby(["n_generations", "shared_design"]):
-        one = group.iloc[0]
-        generations, shared = int(one["n_generations"]), bool(one["shared_design"])
-        spectrum, target = _setting(
-            int(one["n_features"]), float(one["exponent"]), float(one["source_exponent"])
-        )
-        generator = Stage(
-            int(one["n_generator_samples"]), noise_std=float(one["generator_noise_std"])
-        )
-        chain = Chain.repeated(
-            spectrum,
-            target,
-            generations,
-            generator,
-            Stage(int(one["n_samples"]), noise_std=float(one["noise_std"])),
-            shared_design=shared,
-        )
+    settings = points.drop(columns="n_replicates")
+    for _, group in settings.groupby(["n_generations", "shared_design"]):
+        one: Row = {str(key): value for key, value in group.iloc[0].items()}
+        for key in ("n_features", "n_generations", "n_generator_samples", "n_samples"):
+            one[key] = int(one[key])
+        chain = repeated_chain(**{**one, "shared_design": bool(one["shared_design"])})
+        generations, shared = chain.n_generations, chain.shared_design
         own = np.full(values.size, float(one["n_samples"])) if axis == "ridge" else values
         reference = float(one["n_generator_samples"])
         lines = {"fixed": values if axis == "ridge" else np.full(values.size, float(one["ridge"]))}

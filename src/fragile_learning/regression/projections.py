@@ -65,9 +65,9 @@ def simulate_projections(
 
     Examples
     --------
-    >>> drawn = simulate_projections(Spectrum.isotropic(6), np.ones(6), [3, 2], 400, rng=0)
+    >>> drawn = simulate_projections(Spectrum.isotropic(6), np.ones(6), [3, 2], 4000, rng=0)
     >>> drawn.signal.shape, bool(abs(drawn.signal[:, 1].mean() - 1.0) < 0.1)  # 6 * 3/6 * 2/6
-    ((400, 2), True)
+    ((4000, 2), True)
     """
     if not isinstance(spectrum, Spectrum):
         raise TypeError(f"spectrum must be a Spectrum, got {type(spectrum).__name__}")

@@ -552,7 +552,7 @@ def _kernel_collapse(tables: Tables) -> Verdict:
             f"{kernel}: {rise:+.3f} ± {rise_se:.3f} at the clean-data ridge, "
             f"{other:+.3f} ± {other_se:.3f} at the corrected one"
         )
-    data = ", ".join(sorted(set(frame["data"])))
+    data = ", ".join(sorted(set(frame["data_used"])))
     return verdict_of(
         agrees,
         f"Change of the error from T = {start} to {top} after {n} generations on {data}: "
@@ -573,7 +573,7 @@ def _random_features(tables: Tables) -> Verdict:
     for low, high in pairwise(widths):
         ordered &= bool((slopes[high] > slopes[low]).all())
     for width, group in frame.groupby("width"):
-        means = group.groupby("n_generations")["error"].mean()
+        means = group.groupby("generation")["error"].mean()
         x, y = means.index.to_numpy(float), means.to_numpy()
         slope, level = np.polyfit(x, y, 1)
         residual = y - slope * x - level
@@ -596,7 +596,7 @@ def _random_features(tables: Tables) -> Verdict:
 
 def _trained_networks(tables: Tables) -> Verdict:
     frame = _table(tables, "two-layer-networks")
-    wide = frame.pivot_table(index=["width", "replicate"], columns="n_generations", values="error")
+    wide = frame.pivot_table(index=["width", "replicate"], columns="generation", values="error")
     last = int(max(wide.columns))
     early = (wide[4] - wide[0]) / 4.0
     late = (wide[last] - wide[4]) / (last - 4)

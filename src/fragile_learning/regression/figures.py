@@ -413,7 +413,7 @@ def _by_width(table: pd.DataFrame, label: str) -> Figure:
     widths = tuple(sorted({int(value) for value in table["width"]}))
     for width in widths:
         look = generation_style(width, widths)
-        rows = table[table["width"] == width].groupby("n_generations")["error"]
+        rows = table[table["width"] == width].groupby("generation")["error"]
         mean, error = rows.mean(), rows.sem()
         axes.errorbar(
             mean.index,
@@ -436,7 +436,7 @@ def features_figure(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns ``width``, ``replicate``, ``n_generations``, ``error``.
+        Columns ``width``, ``replicate``, ``generation``, ``error``.
 
     Returns
     -------
@@ -451,7 +451,7 @@ def networks_figure(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Columns ``width``, ``replicate``, ``n_generations``, ``error``.
+        Columns ``width``, ``replicate``, ``generation``, ``error``.
 
     Returns
     -------

@@ -172,48 +172,7 @@ def excess_risk_grid(
     student = chain.student
     samples = whole_array("n_samples", student.n_samples if n_samples is None else n_samples)
     penalty = real_array("ridge", student.ridge if ridge is None else ridge, minimum=0.0)
-    messages, noise_is_infinite = _generate(chain)
-    nodes, weights = spectral_measure(
-        chain.spectrum,
-        messages.second,
-        messages.error,
-        messages.lost,
-        chain.target**2,
-        messages.noise,
-        np.ones(chain.spectrum.n_features),
-    )
-    second, error, lost, clean, noise = weights[:5] * nodes  # densities times eigenvalue
-    count = weights[5]
-
-    shape = np.broadcast_shapes(samples.shape, penalty.shape)
-    flat_samples = np.broadcast_to(samples, shape).ravel()
-    flat_penalty = np.broadcast_to(penalty, shape).ravel()
-    effective = np.atleast_1d(kappa(chain.spectrum, flat_samples, flat_penalty))
-    bias, variance, generator_noise = (np.empty(flat_samples.size) for _ in range(3))
-    step = max(1, _BLOCK // nodes.size)
-    for start in range(0, effective.size, step):
-        block = slice(start, start + step)
-        kept, rest, _ = _filters(nodes, effective[block, None])
-        learned, unlearned = (kept**2).T, (rest**2).T
-        slack = _slack(chain.spectrum, flat_samples[block], kept, rest, count)
-        learned_df = count @ learned
-        bias[block] = (
-            error @ learned
-            + 2.0 * (lost @ (kept * rest).T)
-            + clean @ unlearned
-            + _ratio((second @ unlearned) * learned_df, slack)
-        )
-        variance[block] = _ratio(student.noise_std**2 * learned_df, slack)
-        generator_noise[block] = noise @ learned + _ratio((noise @ unlearned) * learned_df, slack)
-    if noise_is_infinite:
-        generator_noise[:] = np.inf
-    total = bias + variance + generator_noise
-    return RiskParts(
-        bias.reshape(shape),
-        variance.reshape(shape),
-        generator_noise.reshape(shape),
-        total.reshape(shape),
-    )
+    return _StudentRisk(chain)(samples, penalty)
 
 
 def exact_excess_risk(chain: Chain) -> RiskParts:
@@ -694,20 +653,26 @@ def optimal_ridge(chain: Chain) -> float:
     0.125
     """
     _require_chain(chain)
+    student = _StudentRisk(chain)
+    samples = np.asarray(float(chain.student.n_samples))
+
+    def risk(ridge: Array) -> Array:
+        return np.asarray(student(samples, ridge).total)
+
     scale = chain.spectrum.trace / chain.spectrum.n_features
     logs = np.log(scale) + np.linspace(-14.0, 10.0, 481) * np.log(10.0)
-    risks = excess_risk_grid(chain, ridge=np.exp(logs)).total
+    risks = risk(np.exp(logs))
     if not np.isfinite(risks).all():
         raise ValueError("chain must have finite generator noise for a ridge to be optimal")
     best = int(np.argmin(risks))
-    if float(excess_risk_grid(chain, ridge=0.0).total) <= risks[best]:
+    if float(risk(np.zeros(()))) <= risks[best]:
         return 0.0
     if best == logs.size - 1 or chain.signal <= risks[best]:
         return float("inf")
     low, high = logs[max(best - 1, 0)], logs[best + 1]
     while high - low > 1e-9:
         logs = np.linspace(low, high, 41)
-        best = int(np.argmin(excess_risk_grid(chain, ridge=np.exp(logs)).total))
+        best = int(np.argmin(risk(np.exp(logs))))
         low, high = logs[max(best - 2, 0)], logs[min(best + 2, 40)]
         if best in (0, 40):
             break
@@ -844,6 +809,60 @@ def _generate(chain: Chain) -> tuple[_Messages, bool]:
         noise = kept**2 * noise + spread * label_noise
         lost = kept * lost + rest * square
     return _Messages(second, error, lost, noise), infinite
+
+
+class _StudentRisk:
+    """Risk of a chain's student for any sample sizes and ridges; the generators are fixed."""
+
+    def __init__(self, chain: Chain) -> None:
+        messages, self._noise_is_infinite = _generate(chain)
+        self._spectrum, self._noise_std = chain.spectrum, chain.student.noise_std
+        self._nodes, weights = spectral_measure(
+            chain.spectrum,
+            messages.second,
+            messages.error,
+            messages.lost,
+            chain.target**2,
+            messages.noise,
+            np.ones(chain.spectrum.n_features),
+        )
+        self._densities = weights[:5] * self._nodes  # times eigenvalue
+        self._count = weights[5]
+
+    def __call__(self, samples: Array, penalty: Array) -> RiskParts:
+        """Evaluate at checked arrays that broadcast."""
+        nodes, count = self._nodes, self._count
+        second, error, lost, clean, noise = self._densities
+        shape = np.broadcast_shapes(samples.shape, penalty.shape)
+        flat_samples = np.broadcast_to(samples, shape).ravel()
+        flat_penalty = np.broadcast_to(penalty, shape).ravel()
+        effective = np.atleast_1d(kappa(self._spectrum, flat_samples, flat_penalty))
+        bias, variance, generator_noise = (np.empty(flat_samples.size) for _ in range(3))
+        step = max(1, _BLOCK // nodes.size)
+        for start in range(0, effective.size, step):
+            block = slice(start, start + step)
+            kept, rest, _ = _filters(nodes, effective[block, None])
+            learned, unlearned = (kept**2).T, (rest**2).T
+            slack = _slack(self._spectrum, flat_samples[block], kept, rest, count)
+            learned_df = count @ learned
+            bias[block] = (
+                error @ learned
+                + 2.0 * (lost @ (kept * rest).T)
+                + clean @ unlearned
+                + _ratio((second @ unlearned) * learned_df, slack)
+            )
+            variance[block] = _ratio(self._noise_std**2 * learned_df, slack)
+            inherited = _ratio((noise @ unlearned) * learned_df, slack)
+            generator_noise[block] = noise @ learned + inherited
+        if self._noise_is_infinite:
+            generator_noise[:] = np.inf
+        total = bias + variance + generator_noise
+        return RiskParts(
+            bias.reshape(shape),
+            variance.reshape(shape),
+            generator_noise.reshape(shape),
+            total.reshape(shape),
+        )
 
 
 def _exact_noise(stage: Stage, n_features: int) -> float:

@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 from fragile_learning.regression import Chain, Stage
 from fragile_learning.regression.simulation import simulate_excess_risk
@@ -52,6 +53,27 @@ CHAINS = {
     "shared projection": Chain(
         ANISOTROPIC, TARGET, [Stage(6, 0.0, 0.4)] * 3 + [Stage(30, 0.05, 0.2)], True
     ),
+    "full-rank generators, ridge student": Chain(
+        ANISOTROPIC, TARGET, [Stage(24, 0.0, 0.4), Stage(18, 0.0, 0.3), Stage(16, 0.2, 0.2)]
+    ),
+    "full-rank generators, small ridge student": Chain(
+        ANISOTROPIC, TARGET, [Stage(24, 0.0, 0.4)] * 2 + [Stage(5, 0.2, 0.2)]
+    ),
+    "shared full-rank generators, ridge student": Chain(
+        ANISOTROPIC, TARGET, [Stage(24, 0.0, 0.4)] * 3 + [Stage(16, 0.2, 0.2)], True
+    ),
+    "shared full-rank generators": Chain(
+        ANISOTROPIC, TARGET, [Stage(24, 0.0, 0.4)] * 3 + [Stage(30, 0.0, 0.2)], True
+    ),
+    "shared design, one with ridge": Chain(
+        ANISOTROPIC,
+        TARGET,
+        [Stage(24, 0.0, 0.4), Stage(24, 0.3, 0.3), Stage(24, 0.0, 0.5), Stage(30, 0.0, 0.2)],
+        True,
+    ),
+    "ridge generator, then least squares": Chain(
+        ANISOTROPIC, TARGET, [Stage(20, 0.2, 0.4), Stage(24, 0.0, 0.3), Stage(30, 0.0, 0.2)]
+    ),
     "least squares": Chain(ANISOTROPIC, TARGET, [Stage(24, 0.0, 0.4)] * 2 + [Stage(30, 0.0, 0.2)]),
 }
 
@@ -90,6 +112,21 @@ def test_exact_laws(chain):
         check = check_mean(part, expected)
         assert abs(check.z) < bound
         assert bound * check.relative_error < 0.12
+
+
+@pytest.mark.parametrize("n_samples", [12, 13, 40])
+def test_bidiagonal_draws_have_the_law_of_dense_ones(n_samples):
+    """Not the mean alone, which is infinite at 12 and 13: the whole distribution."""
+    chain = Chain(ANISOTROPIC, TARGET, [Stage(n_samples, noise_std=1.0)])
+    fast = simulate_excess_risk(chain, 3000, rng=1).variance
+    rng = np.random.default_rng(2)
+    designs = rng.standard_normal((3000, n_samples, D))
+    dense = np.trace(np.linalg.inv(np.swapaxes(designs, 1, 2) @ designs), axis1=1, axis2=2)
+    assert ks_2samp(fast, dense).pvalue > FALSE_ALARM / 3
+    # negative control: one row more is another law
+    more = rng.standard_normal((3000, n_samples + 3, D))
+    wrong = np.trace(np.linalg.inv(np.swapaxes(more, 1, 2) @ more), axis1=1, axis2=2)
+    assert ks_2samp(fast, wrong).pvalue < FALSE_ALARM / 3
 
 
 def test_rejects_a_wrong_law():

@@ -124,9 +124,9 @@ class Claim:
         From a mapping of those names to DataFrames to a `Verdict`. Pure.
     tier : {"quick", "full"}
         The least tier whose tables can decide the claim.
-    expected : Outcome
-        What the book's own derivation predicts: ``differs`` for a statement that we found wrong.
-        It has no influence on the verdict; a test compares the two.
+    expected : Outcome, optional
+        What the book's own derivation predicts: ``differs`` for a statement that we found wrong,
+        None where nothing is derived. It has no influence on the verdict; a test compares the two.
 
     Raises
     ------
@@ -143,7 +143,7 @@ class Claim:
     experiments: tuple[str, ...]
     judge: Callable[[Tables], Verdict]
     tier: str = "quick"
-    expected: Outcome = Outcome.AGREES
+    expected: Outcome | None = Outcome.AGREES
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -153,7 +153,8 @@ class Claim:
             for field in ("source", "statement", "measure", "margin", "margin_reason"):
                 _text(field, getattr(self, field))
             choice("tier", self.tier, TIERS)
-            put(self, "expected", Outcome(str(self.expected)))
+            if self.expected is not None:
+                put(self, "expected", Outcome(str(self.expected)))
             put(self, "experiments", _experiments(self.experiments))
             if not callable(self.judge):
                 raise TypeError(f"judge must be a function, got {self.judge!r}")

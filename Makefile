@@ -76,6 +76,22 @@ serve: book ## open the built site on localhost (PORT=8000)
 	@echo "http://localhost:$(PORT)/ (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+.PHONY: bench
+bench: $(READY) ## measure speed and memory as ratios against the usual way
+	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || failed=1; done; test -z "$${failed:-}"
+
+.PHONY: results
+results: $(READY) ## say which archived full-scale tables are there, missing or stale
+	@$(BIN)/fragile-learning results
+
+.PHONY: results-missing
+results-missing: $(READY) ## compute the full-scale tables that are missing or stale (half an hour)
+	$(BIN)/fragile-learning results --run-missing
+
+.PHONY: claims
+claims: $(READY) ## judge all claims from the archived tables and write results/claims.json
+	$(BIN)/fragile-learning claims
+
 .PHONY: lint
 lint: $(READY) ## style, types, the rules between modules, the workflows
 	$(BIN)/ruff check .

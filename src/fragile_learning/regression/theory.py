@@ -817,17 +817,20 @@ class _StudentRisk:
     def __init__(self, chain: Chain) -> None:
         messages, self._noise_is_infinite = _generate(chain)
         self._spectrum, self._noise_std = chain.spectrum, chain.student.noise_std
-        self._nodes, weights = spectral_measure(
-            chain.spectrum,
+        self._nodes, count = chain.spectrum.measure
+        self._count = count[0]
+        densities = (
             messages.second,
             messages.error,
             messages.lost,
             chain.target**2,
             messages.noise,
-            np.ones(chain.spectrum.n_features),
         )
-        self._densities = weights[:5] * self._nodes  # times eigenvalue
-        self._count = weights[5]
+        self._densities = np.zeros((len(densities), self._nodes.size))  # times eigenvalue
+        known = [i for i, density in enumerate(densities) if density.any()]
+        if known:
+            compressed = spectral_measure(chain.spectrum, *(densities[i] for i in known))
+            self._densities[known] = compressed.weights * self._nodes
 
     def __call__(self, samples: Array, penalty: Array) -> RiskParts:
         """Evaluate at checked arrays that broadcast."""

@@ -1,0 +1,71 @@
+"""Both sides of each benchmark compute the same thing; a missed goal is a failure."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fragile_learning.regression.simulation import simulate_excess_risk
+from fragile_learning.statistics import z_bound
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+FALSE_ALARM = 1e-8
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """Import a benchmark by name."""
+
+    def load(name):
+        monkeypatch.syspath_prepend(str(FOLDER))
+        monkeypatch.delitem(sys.modules, "_report", raising=False)
+        return importlib.import_module(name)
+
+    return load
+
+
+def test_equivalents_are_those_of_the_plain_iteration(bench):
+    module = bench("bench_equivalents")
+    samples, ridges = module.points(3, 3)
+    samples = samples / 100  # from 10 to 100,000 for 2,000 features
+    expected, _ = module.plain(*module.plain_inputs(2000), 0.3, samples, ridges)
+    assert module.ours(2000, samples, ridges) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["least squares", "ridge"])
+@pytest.mark.parametrize("fit", ["by_library", "by_normal_equations"])
+def test_simulations_have_one_mean(bench, kind, fit):
+    module = bench("bench_simulation")
+    chain = module.chain_of(kind, 8, 30)
+    rng = np.random.default_rng(1)
+    ours = simulate_excess_risk(chain, 1000, rng=rng).total
+    plain = np.array([module.plain_risk(chain, getattr(module, fit), rng) for _ in range(1000)])
+    error = np.sqrt((ours.var(ddof=1) + plain.var(ddof=1)) / 1000)
+    bound = z_bound(FALSE_ALARM) * error
+    assert abs(ours.mean() - plain.mean()) < bound
+    assert bound < 0.2 * plain.mean()
+
+
+def test_memory_is_measured(bench):
+    module = bench("bench_simulation")
+    assert module.peak_memory(600) > 300 * 300 * 8
+
+
+def test_imports_run_in_a_fresh_interpreter(bench):
+    module = bench("bench_import")
+    assert module.start("import sys; print('numpy' in sys.modules)").strip() == "False"
+
+
+def test_a_missed_goal_fails(bench, capsys):
+    report = bench("_report")
+    good = report.Line("ratio", 30.0, "x", 20.0)
+    bad = report.Line("slope", 1.2, "", 1.05, at_most=True)
+    assert report.report("title", [good]) == 0
+    assert report.report("title", [good, bad]) == 1
+    assert "MISSED" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="1"):
+        report.main("title", lambda: [bad])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -224,25 +225,29 @@ def spectral_measure(spectrum: Spectrum, *densities: ArrayLike) -> SpectralMeasu
     """
     values = spectrum.eigenvalues
     table = np.stack([_density(spectrum, density) for density in densities])
-    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-    if starts.size <= _DIRECT_LIMIT:
+    changes = values[1:] != values[:-1]
+    if np.count_nonzero(changes) < _DIRECT_LIMIT:
+        starts = np.r_[0, 1 + np.flatnonzero(changes)]
         return SpectralMeasure(values[starts].copy(), np.add.reduceat(table, starts, axis=1))
 
-    position = np.log(values)
-    bins = np.floor((position[0] - position) / _LOG_WIDTH).astype(np.int64)
-    edges = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-    sizes = np.diff(np.r_[edges, values.size])
-    small = sizes <= _NODES_PER_BIN
-    keep = np.repeat(small, sizes)
-    nodes, weights = [values[keep]], [table[:, keep]]
-
+    n_bins = int((np.log(values[0]) - np.log(values[-1])) / _LOG_WIDTH) + 1
+    limits = values[0] * np.exp(-_LOG_WIDTH * np.arange(1, n_bins))
+    below = np.searchsorted(values[::-1], limits, side="right")  # how many are in later bins
+    edges = np.unique(np.r_[0, values.size - below, values.size])
+    nodes: list[Array] = []
+    weights: list[Array] = []
     angles = (np.arange(_NODES_PER_BIN) + 0.5) * np.pi / _NODES_PER_BIN
     orders = np.arange(_NODES_PER_BIN)
     to_weights = np.cos(orders[:, None] * angles) * np.where(orders == 0, 1.0, 2.0)[:, None]
-    for start, size in zip(edges[~small], sizes[~small], strict=True):
-        x, densities_here = position[start : start + size], table[:, start : start + size]
+    for start, stop in pairwise(edges):
+        bin_values, bin_densities = values[start:stop], table[:, start:stop]
+        if stop - start <= _NODES_PER_BIN:
+            nodes.append(bin_values)
+            weights.append(bin_densities)
+            continue
+        x = np.log(bin_values)
         centre, half = (x[0] + x[-1]) / 2.0, max((x[0] - x[-1]) / 2.0, 1e-12)
-        moments = _chebyshev_moments(np.clip((x - centre) / half, -1.0, 1.0), densities_here)
+        moments = _chebyshev_moments(np.clip((x - centre) / half, -1.0, 1.0), bin_densities)
         nodes.append(np.exp(centre + half * np.cos(angles)))
         weights.append(moments @ to_weights / _NODES_PER_BIN)
     return SpectralMeasure(np.concatenate(nodes), np.concatenate(weights, axis=1))

@@ -1,0 +1,192 @@
+"""The 21 claims: their verdicts from the archive, and that each verdict can turn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fragile_learning import claims as shared
+from fragile_learning.claims import Outcome, judge
+from fragile_learning.cli import all_claims, all_experiments
+from fragile_learning.regression.claims import CLAIMS, claim, compare
+from fragile_learning.regression.experiments import EXPERIMENTS
+from fragile_learning.statistics import z_bound
+from fragile_learning.tables import archive_path, read_table
+
+
+@pytest.fixture(scope="module")
+def archive():
+    return {one.name: read_table(archive_path("full", one.name))[0] for one in EXPERIMENTS}
+
+
+def test_there_are_21():
+    assert [one.id for one in CLAIMS] == [f"REG-{i}" for i in range(1, 22)]
+    assert [one.id for one in all_claims() if one.id.startswith("REG-")] == [o.id for o in CLAIMS]
+    known = set(all_experiments())
+    assert all(set(one.experiments) <= known for one in CLAIMS)
+    with pytest.raises(ValueError, match="identity must be one of REG-1"):
+        claim("REG-22")
+
+
+@pytest.mark.parametrize("one", CLAIMS, ids=lambda one: one.id)
+def test_the_verdict_is_what_was_derived(one, archive):
+    verdict = judge(one, archive, tier="full")
+    assert verdict.outcome is not Outcome.NOT_RUN
+    assert verdict.outcome is not Outcome.INCONCLUSIVE
+    if one.expected is not None:
+        assert verdict.outcome is one.expected, verdict
+
+
+def test_the_ledger_is_what_the_archive_says():
+    ledger = {entry.id: entry for entry in shared.read_ledger()}
+    computed = {entry.id: entry for entry in shared.from_archive(all_claims())}
+    assert set(ledger) == set(computed)
+    for identity, entry in computed.items():
+        kept = ledger[identity]
+        assert (kept.outcome, kept.tables) == (entry.outcome, entry.tables)
+        assert (kept.statement, kept.margin, kept.measure) == (
+            entry.statement,
+            entry.margin,
+            entry.measure,
+        )
+        for name, value in entry.numbers.items():
+            if isinstance(value, float):
+                assert kept.numbers[name] == pytest.approx(value, rel=1e-6, abs=1e-9)
+            else:
+                assert kept.numbers[name] == value
+
+
+def scaled(column, factor, where=None):
+    """Multiply a column, in all rows or in those that a query selects."""
+
+    def change(frame):
+        rows = slice(None) if where is None else frame.query(where).index
+        frame.loc[rows, column] = frame.loc[rows, column] * factor
+
+    return change
+
+
+def put(column, source):
+    def change(frame):
+        frame[column] = source(frame)
+
+    return change
+
+
+def slower(frame):
+    frame["risk"] = np.where(
+        frame["generator_growth"] > 1, frame["n_samples"] ** -1.0, frame["risk"]
+    )
+    frame["ridge"] = np.where(
+        frame["generator_growth"] > 1, frame["n_samples"] ** -1.0, frame["ridge"]
+    )
+
+
+def superlinear(frame):
+    frame["error"] = 0.01 + 1e-5 * frame["width"] * frame["generation"] ** 2
+    frame["error"] += 1e-6 * frame["replicate"]
+
+
+def falling(frame):
+    return 1 / frame["n_samples"]
+
+
+def cubic(frame):
+    return frame["generation"] ** 3.0 * frame["width"]
+
+
+# id, table, a change of it, and what the verdict becomes
+TURNS = [
+    ("REG-1", "least-squares-chain", scaled("mean_total", 1.2), "differs"),
+    ("REG-1", "least-squares-chain", scaled("se_total", 1e3), "inconclusive"),
+    ("REG-2", "effective-ridge", put("residual", lambda f: 1e-7), "differs"),
+    ("REG-2", "effective-ridge", scaled("closed_form", 1 + 1e-7), "differs"),
+    ("REG-3", "effective-ridge", scaled("derivative", 1 + 1e-4), "differs"),
+    ("REG-4", "chains", scaled("theory_bias", 1.3), "differs"),
+    ("REG-4", "chains", scaled("theory_variance", 0.7), "differs"),
+    ("REG-4", "chains", scaled("se_bias", 30), "inconclusive"),
+    ("REG-5", "generator-variance", scaled("general", 1 + 1e-6), "differs"),
+    ("REG-5", "generator-variance", scaled("full_rank", 1 + 1e-6), "differs"),
+    ("REG-5", "chains", scaled("mean_generator_noise", 1.3), "differs"),
+    ("REG-6", "chains", scaled("mean_total", 1.3, "chain == 'ridge generators'"), "differs"),
+    ("REG-6", "chains", scaled("se_total", 50), "inconclusive"),
+    ("REG-7", "over-parametrised", scaled("mean_bias", 1 + 1e-6, "n_generations == 5"), "differs"),
+    ("REG-7", "over-parametrised", scaled("exact_bias", 1.5), "differs"),
+    ("REG-8", "over-parametrised", scaled("mean_bias", 1.5), "differs"),
+    ("REG-8", "over-parametrised", scaled("exact_bias", 1 + 1e-6), "differs"),
+    ("REG-8", "over-parametrised", scaled("se_bias", 30), "inconclusive"),
+    ("REG-9", "saturation", scaled("mean_generator_noise", 1.4), "differs"),
+    ("REG-9", "saturation", scaled("theory_generator_noise", 1 + 1e-6), "differs"),
+    ("REG-10", "optimal-ridge", scaled("fixed_point", 1 + 1e-4), "differs"),
+    ("REG-10", "optimal-ridge", put("risk_beside", lambda f: 0.0), "differs"),
+    (
+        "REG-10",
+        "optimal-ridge",
+        put("minimiser", lambda f: f["fixed_point"] * (1 - 1e-6 * f["n_generations"])),
+        "agrees",
+    ),
+    ("REG-11", "null-predictor", put("mean_total", lambda f: 0.5 * f["signal"]), "agrees"),
+    ("REG-11", "null-predictor", scaled("se_total", 1e3), "inconclusive"),
+    ("REG-12", "clean-scaling", put("variance", lambda f: f["n_samples"] ** -0.9), "differs"),
+    ("REG-12", "clean-scaling", put("bias", lambda f: f["n_samples"] ** -0.2), "differs"),
+    (
+        "REG-13",
+        "generator-scaling",
+        put("generator_noise", lambda f: 1 / f["n_samples"]),
+        "differs",
+    ),
+    ("REG-14", "optimal-scaling", slower, "inconclusive"),
+    ("REG-14", "optimal-scaling", put("risk", lambda f: f["n_samples"] ** -0.1), "inconclusive"),
+    ("REG-15", "power-law-samples", scaled("mean_total", 1.4), "differs"),
+    ("REG-15", "power-law-samples", put("theory_total", lambda f: f["mean_total"]), "agrees"),
+    ("REG-15", "power-law-samples", scaled("se_total", 1e2), "inconclusive"),
+    ("REG-16", "chains", scaled("mean_bias", 10.0, "chain == 'counterexample'"), "agrees"),
+    ("REG-16", "chains", scaled("se_bias", 1e3), "inconclusive"),
+    ("REG-17", "projections", put("printed", lambda f: f["mean_signal"]), "agrees"),
+    ("REG-17", "projections", scaled("recursion", 1.5), "inconclusive"),
+    ("REG-18", "sharp-constants", scaled("df1", 1.01), "differs"),
+    ("REG-18", "sharp-constants", scaled("bias", 1.1), "differs"),
+    ("REG-19", "kernel-ridge", scaled("error", 0.01, "n_samples == 1000"), "differs"),
+    (
+        "REG-20",
+        "random-features",
+        put("error", lambda f: f["generation"] ** 3.0 * f["width"]),
+        "differs",
+    ),
+    ("REG-20", "random-features", put("error", lambda f: f["generation"] / f["width"]), "differs"),
+    ("REG-21", "two-layer-networks", superlinear, "agrees"),
+]
+
+
+@pytest.mark.parametrize(("identity", "table", "change", "outcome"), TURNS)
+def test_the_verdict_turns(identity, table, change, outcome, archive):
+    tables = {name: frame.copy() for name, frame in archive.items()}
+    change(tables[f"regression/{table}"])
+    assert judge(claim(identity), tables, tier="full").outcome == Outcome(outcome)
+
+
+def test_every_claim_can_turn():
+    assert {identity for identity, *_ in TURNS} == {one.id for one in CLAIMS}
+
+
+def test_compare_at_its_bounds():
+    z = z_bound(4e-8, 2)
+    mean, prediction = np.array([1.0, 2.0]), np.array([1.0, 2.0])
+    assert compare(mean, [0.01, 0.02], prediction).agrees
+    inside, outside = (
+        compare([1.0, 2.0 + 0.02 * z * 0.999], [0.01, 0.02], prediction),
+        compare([1.0, 2.0 + 0.02 * z * 1.001], [0.01, 0.02], prediction),
+    )
+    assert inside.agrees
+    assert not outside.agrees
+    # 1.5 times the scale of the prediction is allowed on top
+    assert compare([1.0 + 0.149], [0.0], [1.0], 0.1).agrees
+    assert not compare([1.0 + 0.151], [0.0], [1.0], 0.1).agrees
+    # the sampling must be finer than 3 % of the prediction, except where it is zero
+    assert compare([1.0], [0.03], [1.0]).decided
+    assert not compare([1.0], [0.031], [1.0]).decided
+    assert compare([0.0], [0.0], [0.0]).decided
+    found = compare([1.2], [0.1], [1.0])
+    assert found.worst == pytest.approx(0.2 / (0.1 * z_bound(4e-8, 1)), rel=1e-6)
+    assert found.coarsest == pytest.approx(0.1)
+    assert found.n_checks == 1

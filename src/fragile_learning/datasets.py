@@ -24,11 +24,13 @@ import io
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -287,9 +289,7 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
         If ``cache_dir`` is not a path.
     """
     if cache_dir is None:
-        import pooch
-
-        return Path(pooch.os_cache("fragile-learning"))
+        return Path(_pooch().os_cache("fragile-learning"))
     if not isinstance(cache_dir, str | os.PathLike):
         raise TypeError(
             f"cache_dir must be a path or None, got {cache_dir!r} of type "
@@ -623,11 +623,17 @@ def _verified_in_cache(info: DatasetInfo, folder: Path, file: DataFile) -> bool:
     return True
 
 
+def _pooch() -> ModuleType:
+    """Import pooch; in a notebook its progress bar asks for widgets, which nobody needs here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import pooch
+    return pooch
+
+
 def _fetch(url: str, target: Path, *, progress: bool) -> None:
     """Fetch one file over HTTP."""
-    import pooch
-
-    downloader = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=30)
+    downloader = _pooch().HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=30)
     try:
         downloader(url, str(target), None)
     except OSError as error:  # every error of the HTTP library is one

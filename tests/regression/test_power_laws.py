@@ -233,6 +233,7 @@ def test_noisy_rate_by_hand():
         0.0
     )
     assert power_laws.is_consistent(2.0, 1.9, **quiet)
+    assert not power_laws.is_consistent(2.0, 2.05, **quiet)
 
 
 def test_the_cap_of_the_ridge_exponent():

@@ -832,7 +832,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The second moment of a product of projections is Sigma^n times a product of matrices A_m.",
         measure="Simulated signal after 1 to 4 projections against the product and the recursion.",
         margin=f"10 standard errors for the product; {_ASYMPTOTIC} for the recursion",
-        margin_reason="The product is off by about a fifth and more; the recursion is an equivalent.",
+        margin_reason="The product is off by a fifth and more; the recursion is an equivalent.",
         experiments=("projections",),
         judge=_product_formula,
         expected=Outcome.DIFFERS,

@@ -628,7 +628,8 @@ def _pooch() -> ModuleType:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")
         import pooch
-    return pooch
+    found: ModuleType = pooch
+    return found
 
 
 def _fetch(url: str, target: Path, *, progress: bool) -> None:

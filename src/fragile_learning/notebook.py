@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HtmlTable", "glue", "table"]
 
+_LONG_TEXT = 30  # characters; a column with longer cells gets room
 _MATH = re.compile(r"\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 
@@ -181,7 +182,13 @@ def table(
 def _table_markup(
     titles: list[str], rows: list[list[str]], numeric: list[bool], caption: str | None
 ) -> str:
-    classes = [' class="fl-number" style="text-align:right"' if n else "" for n in numeric]
+    longest = [max((len(row[i]) for row in rows), default=0) for i in range(len(titles))]
+    classes = [
+        ' class="fl-number" style="text-align:right"'
+        if number
+        else (' class="fl-long" style="min-width:14em"' if length > _LONG_TEXT else "")
+        for number, length in zip(numeric, longest, strict=True)
+    ]
     head = "".join(
         f'<th scope="col"{c}>{_markup(t)}</th>' for t, c in zip(titles, classes, strict=True)
     )

@@ -39,10 +39,11 @@ COARSEST = 0.03  # largest standard error, relative to the prediction, of a simu
 PAPER = "Dohmatob, Feng, Kempe 2024"
 
 _EXACT = "z standard errors, z for a false alarm of 4e-8 in all checks of the claim together"
-_ASYMPTOTIC = "z standard errors (false alarm 4e-8) plus 1.5 max_m 1/(T_m - df2) of the prediction"
+_ASYMPTOTIC = r"z standard errors (false alarm 4e-8) plus $1.5 \max_m 1/(T_m - \mathrm{df}_2)$ of the prediction"
 _EXACT_REASON = "The law is exact at finite size, so only the sampling error is allowed."
 _ASYMPTOTIC_REASON = (
-    "The equivalents are limits; their first correction is of relative size 1/(T - df2), and "
+    r"The equivalents are limits; their first correction is of relative size "
+    r"$1/(T - \mathrm{df}_2)$, and "
     "on other settings needed a factor of at most 1.1."
 )
 
@@ -225,7 +226,7 @@ def _shared_projections(tables: Tables) -> Verdict:
     return _simulated(
         found._replace(agrees=found.agrees and spread <= 1e-8),
         f"Bias {one.mean_bias:.4f} ± {one.se_bias:.4f} for every number of generations (they "
-        f"differ by {spread:.1e}); 1 - 1/phi_0 = {one.exact_bias:.4f}.",
+        f"differ by {spread:.1e}); $1 - 1/\\phi_0$ = {one.exact_bias:.4f}.",
         bias=one.mean_bias,
         exact=one.exact_bias,
         spread=spread,
@@ -514,7 +515,7 @@ def _sharp_constants(tables: Tables) -> Verdict:
     }
     return verdict_of(
         max(errors["df1"], errors["df2"]) <= 1e-3 and errors["bias"] <= 1e-2,
-        f"At kappa = 1e-4 the constants are off by {_percent(errors['df1'])}, "
+        f"At $\\kappa$ = 1e-4 the constants are off by {_percent(errors['df1'])}, "
         f"{_percent(errors['df2'])} and {_percent(errors['bias'])}.",
         {f"relative_error_{name}": value for name, value in errors.items()},
     )
@@ -653,7 +654,7 @@ CLAIMS: tuple[Claim, ...] = (
         _THEOREM + "Theorem 4.1",
         "In a chain of least-squares fits with more samples than features, each generation adds "
         "the same error, whatever the spectrum and the teacher.",
-        measure="Simulated risk against its exact form, the sum of sigma^2 d/(T - d - 1).",
+        measure=r"Simulated risk against its exact form, the sum of $\sigma^2 d/(T - d - 1)$.",
         margin=_EXACT,
         margin_reason=_EXACT_REASON,
         experiments=("least-squares-chain",),
@@ -662,8 +663,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         2,
         _THEOREM + "equation (9)",
-        "The effective ridge is the root of kappa - ridge = kappa df1(kappa)/T, for any spectrum, "
-        "any T and any ridge.",
+        r"The effective ridge is the root of $\kappa - \lambda = \kappa\,\mathrm{df}_1(\kappa)/T$, for "
+        "any spectrum, sample size and ridge.",
         measure="Relative residual by direct sums, and the closed form for white features.",
         margin="1e-8 relative",
         margin_reason="An identity: far above rounding, far below anything that a figure shows.",
@@ -673,7 +674,7 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         3,
         _THEOREM + "Lemma I.2",
-        "The effective ridge grows with the ridge at the rate 1/(1 - df2/T).",
+        r"The effective ridge grows with the ridge at the rate $1/(1 - \mathrm{df}_2/T)$.",
         measure="Central difference quotient at ridges of at least 1e-6 against the formula.",
         margin="1e-5 relative",
         margin_reason="A step of 1e-4 of the ridge leaves an error of about 1e-8; rounding less "
@@ -684,7 +685,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         4,
         _THEOREM + "Proposition 4.2",
-        "Bias and variance of ridge regression on clean data follow from kappa and df2.",
+        r"Bias and variance of ridge regression on clean data follow from $\kappa$ and "
+        r"$\mathrm{df}_2$.",
         measure="Simulated bias and variance, white and power law, T below and above d.",
         margin=_ASYMPTOTIC,
         margin_reason=_ASYMPTOTIC_REASON,
@@ -694,7 +696,7 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         5,
         _THEOREM + "Theorem 4.3 and Corollary 4.4, equations (18) and (19)",
-        "A generation adds rho times its noise variance, with rho in closed form.",
+        r"A generation adds $\rho$ times its noise variance, with $\rho$ in closed form.",
         measure="Both forms against the recursion over stages; simulated noise of three chains.",
         margin=f"1e-8 relative for the forms; {_ASYMPTOTIC} for the simulation",
         margin_reason=f"The forms are special cases. {_ASYMPTOTIC_REASON}",
@@ -714,7 +716,7 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         7,
         _THEOREM + "Theorem 4.5, Figure 2a",
-        "Noise-free generators that share one design of T_0 < d samples cost 1 - 1/phi_0 of the "
+        r"Noise-free generators that share one design of $T_0 < d$ samples cost $1 - 1/\phi_0$ of the "
         "signal once, and nothing more after the first.",
         measure="Simulated bias against the exact law, and its spread over the generations.",
         margin=f"{_EXACT}; spread 1e-8 relative",
@@ -725,8 +727,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         8,
         _THEOREM + "Theorem 4.6, Figure 2b",
-        "With fresh designs the surviving signal decays like phi_0^-n, to the null predictor.",
-        measure="Simulated bias against 1 - (T_0/d)^n of the signal.",
+        r"With fresh designs the surviving signal decays like $\phi_0^{-n}$, to the null predictor.",
+        measure="Simulated bias against $1 - (T_0/d)^n$ of the signal.",
         margin=_EXACT,
         margin_reason=_EXACT_REASON,
         experiments=("over-parametrised",),
@@ -757,10 +759,11 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         11,
         _THEOREM + "after Theorem 4.1",
-        "Predicting zero becomes better than the chain after SNR_0/(1/phi_0 - 1) generations.",
-        measure="Simulated risk minus the signal on both sides, at phi_0 = 0.8 and SNR_0 = 20.",
+        r"Predicting zero becomes better than the chain after $\mathrm{SNR}_0/(1/\phi_0 - 1)$ "
+        "generations, not before.",
+        measure=r"Simulated risk minus the signal on both sides, at $\phi_0 = 0.8$ and SNR 20.",
         margin="the sign must be known to z standard errors (false alarm 4e-8) at every length",
-        margin_reason="The two formulas, 80 and 5, are equal only at phi_0 = 1/2.",
+        margin_reason=r"The two formulas, 80 and 5, are equal only at $\phi_0 = 1/2$.",
         experiments=("null-predictor",),
         judge=_null_predictor,
         expected=Outcome.DIFFERS,
@@ -768,9 +771,9 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         12,
         _THEOREM + "Appendix H.2; Cui et al. 2021",
-        "On clean power-law data the bias falls like T^(-2 r ell) and the variance like "
-        "T^-(1 - ell/beta).",
-        measure="Log-log slopes of the theory over T in 1e2 .. 10^4.5, beta >= 2, ell at most "
+        r"On clean power-law data the bias falls like $T^{-2\bar r\ell}$ and the variance like "
+        r"$T^{-(1-\ell/\beta)}$.",
+        measure=r"Log-log slopes of the theory over T from 100 to 30,000, $\beta \ge 2$, $\ell$ at most "
         "critical.",
         margin="0.05",
         margin_reason="Corrections to the power law bend the slope by about 0.03 over this range.",
@@ -780,9 +783,9 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         13,
         _THEOREM + "Theorem 5.1",
-        "At a ridge T^-ell the cost of generated labels falls like T^-(1 - ell/beta) while T << d "
-        "and grows like T^(ell/beta) when T >> d.",
-        measure="Log-log slopes over T in 1e2 .. 1e4 and 10^6.5 .. 10^8.5, d = 1e5.",
+        r"At a ridge $T^{-\ell}$ the cost of generated labels falls like $T^{-(1-\ell/\beta)}$ while "
+        r"$T \ll d$ and grows like $T^{\ell/\beta}$ when $T \gg d$.",
+        measure="Log-log slopes over T in 1e2 .. 1e4 and $10^{6.5}$ .. $10^{8.5}$, d = 1e5.",
         margin="0.05",
         margin_reason="Both windows are a decade and a half away from the crossover, which bends "
         "the slope by a few hundredths.",
@@ -792,8 +795,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         14,
         _THEOREM + "Corollary 5.2",
-        "With T_0 = T^b and noise T^a the best ridge is T^-((b - a) ell_crit) and its risk "
-        "T^-((b - a) c), for every b.",
+        r"With $T_0 = T^b$ and $n\sigma_0^2 = T^a$ the best ridge is "
+        r"$T^{-(b-a)\ell_{\mathrm{crit}}}$ and its risk $T^{-(b-a)c}$, for every $b$.",
         measure="Log-log slopes of the minimised risk and of its ridge, b from 0.5 to 1.5.",
         margin="0.03; a rejected exponent is more than 0.2 away",
         margin_reason="The slopes at b <= 1 converge to about 0.02; printed and corrected "
@@ -807,7 +810,7 @@ CLAIMS: tuple[Claim, ...] = (
         15,
         _THEOREM + "Figure 1b right, Theorem 5.1",
         "With the ridge that is best on clean data, more data make a model trained on generated "
-        "labels worse; with a ridge for T_0 samples they do not.",
+        r"labels worse; with a ridge for $T_0$ samples they do not.",
         measure="Simulated risk against theory at every T, an interior minimum of the one curve, "
         "monotone fall of the other.",
         margin=_ASYMPTOTIC,
@@ -818,7 +821,7 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         16,
         _THEOREM + "Theorem 4.3, Proposition F.5, Remark F.2",
-        "Synthetic labels always increase the bias, by at least DeltaBias.",
+        r"Synthetic labels always increase the bias, by at least $\Delta\mathrm{Bias}$.",
         measure="Simulated bias with one generator and without, target in weak directions.",
         margin="5 standard errors of the difference",
         margin_reason="One comparison, false alarm 6e-7.",
@@ -829,7 +832,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         17,
         _THEOREM + "Lemma F.8",
-        "The second moment of a product of projections is Sigma^n times a product of matrices A_m.",
+        r"The second moment of a product of projections is $\Sigma^n$ times a product of matrices "
+        "$A_m$.",
         measure="Simulated signal after 1 to 4 projections against the product and the recursion.",
         margin=f"10 standard errors for the product; {_ASYMPTOTIC} for the recursion",
         margin_reason="The product is off by a fifth and more; the recursion is an equivalent.",
@@ -840,11 +844,11 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         18,
         "Derived in this book, on Lemma I.1",
-        "Degrees of freedom and bias of a power law have the sharp constants C_1, C_2, C_b.",
-        measure="Direct sums over 1e6 eigenvalues at kappa = 1e-4.",
+        "Degrees of freedom and bias of a power law have the sharp constants $C_1, C_2, C_b$.",
+        measure=r"Direct sums over 1e6 eigenvalues at $\kappa$ = 1e-4.",
         margin="1e-3 for the degrees of freedom, 1e-2 for the bias",
-        margin_reason="Next terms are of relative order kappa^(1/2) times a small constant and, "
-        "for the bias at r = 0.75, kappa^(1/2).",
+        margin_reason=r"Next terms are of relative order $\kappa^{1/2}$ times a small constant and, "
+        r"for the bias at r = 0.75, $\kappa^{1/2}$.",
         experiments=("sharp-constants",),
         judge=_sharp_constants,
     ),
@@ -852,7 +856,7 @@ CLAIMS: tuple[Claim, ...] = (
         19,
         _THEOREM + "Figure 4",
         "Kernel ridge regression on images: at the clean-data ridge the error of a chain rises "
-        "with T, at the corrected ridge it does not.",
+        "with $T$, at the corrected ridge it does not.",
         measure="Paired change of the error from T = 100 to the largest T after the longest chain.",
         margin="3 standard errors of the paired difference",
         margin_reason="One comparison a kernel; three replicates were known to be too few.",

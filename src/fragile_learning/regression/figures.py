@@ -356,6 +356,17 @@ def projections_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def _plain_ticks(axes: Axes, sizes: list[int]) -> None:
+    """Write numbers, not powers, where an axis covers little more than a decade."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter, NullLocator
+
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _measured(axes: Axes, table: pd.DataFrame, x: str, generations: tuple[int, ...]) -> None:
     """Draw means over replicates with two standard errors, joined for the eye."""
     for count in generations:
@@ -400,6 +411,7 @@ def kernel_figure(table: pd.DataFrame, *, generator_samples: int) -> Figure:
         axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
         axes.set(xscale="log", yscale="log", xlabel=_LABELS["n_samples"], title=title)
         axes.set_ylabel("test error, clean labels")
+        _plain_ticks(axes, sorted({int(value) for value in table["n_samples"]}))
     low = min(axes.get_ylim()[0] for axes in panels)
     high = max(axes.get_ylim()[1] for axes in panels)
     for axes in panels:

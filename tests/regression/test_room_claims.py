@@ -122,7 +122,7 @@ TURNS = [
     (
         "REG-10",
         "optimal-ridge",
-        put("minimiser", lambda f: f["fixed_point"] * (1 - 1e-6 * f["n_generations"])),
+        put("minimiser", lambda f: f["fixed_point"] * (1 - 1e-7 * f["n_generations"])),
         "agrees",
     ),
     ("REG-11", "null-predictor", put("mean_total", lambda f: 0.5 * f["signal"]), "agrees"),
@@ -138,7 +138,7 @@ TURNS = [
     ("REG-14", "optimal-scaling", slower, "inconclusive"),
     ("REG-14", "optimal-scaling", put("risk", lambda f: f["n_samples"] ** -0.1), "inconclusive"),
     ("REG-15", "power-law-samples", scaled("mean_total", 1.4), "differs"),
-    ("REG-15", "power-law-samples", put("theory_total", lambda f: f["mean_total"]), "agrees"),
+    ("REG-15", "power-law-samples", scaled("mean_total", 1.0001), "agrees"),
     ("REG-15", "power-law-samples", scaled("se_total", 1e2), "inconclusive"),
     ("REG-16", "chains", scaled("mean_bias", 10.0, "chain == 'counterexample'"), "agrees"),
     ("REG-16", "chains", scaled("se_bias", 1e3), "inconclusive"),

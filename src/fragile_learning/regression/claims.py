@@ -39,7 +39,10 @@ COARSEST = 0.03  # largest standard error, relative to the prediction, of a simu
 PAPER = "Dohmatob, Feng, Kempe 2024"
 
 _EXACT = "z standard errors, z for a false alarm of 4e-8 in all checks of the claim together"
-_ASYMPTOTIC = r"z standard errors (false alarm 4e-8) plus $1.5 \max_m 1/(T_m - \mathrm{df}_2)$ of the prediction"
+_ASYMPTOTIC = (
+    "z standard errors (false alarm 4e-8) plus "
+    r"$1.5 \max_m 1/(T_m - \mathrm{df}_2)$ of the prediction"
+)
 _EXACT_REASON = "The law is exact at finite size, so only the sampling error is allowed."
 _ASYMPTOTIC_REASON = (
     r"The equivalents are limits; their first correction is of relative size "
@@ -663,8 +666,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         2,
         _THEOREM + "equation (9)",
-        r"The effective ridge is the root of $\kappa - \lambda = \kappa\,\mathrm{df}_1(\kappa)/T$, for "
-        "any spectrum, sample size and ridge.",
+        r"The effective ridge is the root of $\kappa - \lambda = \kappa\,\mathrm{df}_1(\kappa)/T$, "
+        "for any spectrum, sample size and ridge.",
         measure="Relative residual by direct sums, and the closed form for white features.",
         margin="1e-8 relative",
         margin_reason="An identity: far above rounding, far below anything that a figure shows.",
@@ -716,8 +719,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         7,
         _THEOREM + "Theorem 4.5, Figure 2a",
-        r"Noise-free generators that share one design of $T_0 < d$ samples cost $1 - 1/\phi_0$ of the "
-        "signal once, and nothing more after the first.",
+        r"Noise-free generators that share one design of $T_0 < d$ samples cost $1 - 1/\phi_0$ of "
+        "the signal once, and nothing more after the first.",
         measure="Simulated bias against the exact law, and its spread over the generations.",
         margin=f"{_EXACT}; spread 1e-8 relative",
         margin_reason=f"{_EXACT_REASON} With the same designs the spread is rounding alone.",
@@ -727,7 +730,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         8,
         _THEOREM + "Theorem 4.6, Figure 2b",
-        r"With fresh designs the surviving signal decays like $\phi_0^{-n}$, to the null predictor.",
+        r"With fresh designs the surviving signal decays like $\phi_0^{-n}$, "
+        "to the null predictor.",
         measure="Simulated bias against $1 - (T_0/d)^n$ of the signal.",
         margin=_EXACT,
         margin_reason=_EXACT_REASON,
@@ -773,8 +777,8 @@ CLAIMS: tuple[Claim, ...] = (
         _THEOREM + "Appendix H.2; Cui et al. 2021",
         r"On clean power-law data the bias falls like $T^{-2\bar r\ell}$ and the variance like "
         r"$T^{-(1-\ell/\beta)}$.",
-        measure=r"Log-log slopes of the theory over T from 100 to 30,000, $\beta \ge 2$, $\ell$ at most "
-        "critical.",
+        measure=r"Log-log slopes of the theory over T from 100 to 30,000, $\beta \ge 2$, $\ell$ "
+        "at most critical.",
         margin="0.05",
         margin_reason="Corrections to the power law bend the slope by about 0.03 over this range.",
         experiments=("clean-scaling",),
@@ -783,8 +787,8 @@ CLAIMS: tuple[Claim, ...] = (
     _claim(
         13,
         _THEOREM + "Theorem 5.1",
-        r"At a ridge $T^{-\ell}$ the cost of generated labels falls like $T^{-(1-\ell/\beta)}$ while "
-        r"$T \ll d$ and grows like $T^{\ell/\beta}$ when $T \gg d$.",
+        r"At a ridge $T^{-\ell}$ the cost of generated labels falls like $T^{-(1-\ell/\beta)}$ "
+        r"while $T \ll d$ and grows like $T^{\ell/\beta}$ when $T \gg d$.",
         measure="Log-log slopes over T in 1e2 .. 1e4 and $10^{6.5}$ .. $10^{8.5}$, d = 1e5.",
         margin="0.05",
         margin_reason="Both windows are a decade and a half away from the crossover, which bends "
@@ -847,8 +851,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Degrees of freedom and bias of a power law have the sharp constants $C_1, C_2, C_b$.",
         measure=r"Direct sums over 1e6 eigenvalues at $\kappa$ = 1e-4.",
         margin="1e-3 for the degrees of freedom, 1e-2 for the bias",
-        margin_reason=r"Next terms are of relative order $\kappa^{1/2}$ times a small constant and, "
-        r"for the bias at r = 0.75, $\kappa^{1/2}$.",
+        margin_reason=r"Next terms are of relative order $\kappa^{1/2}$ times a small constant "
+        r"and, for the bias at r = 0.75, $\kappa^{1/2}$.",
         experiments=("sharp-constants",),
         judge=_sharp_constants,
     ),

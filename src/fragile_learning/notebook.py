@@ -186,7 +186,11 @@ def _table_markup(
     classes = [
         ' class="fl-number" style="text-align:right"'
         if number
-        else (' class="fl-long" style="min-width:14em"' if length > _LONG_TEXT else "")
+        else (
+            ' class="fl-long" style="min-width:14em"'
+            if length > _LONG_TEXT
+            else ' class="fl-short" style="white-space:nowrap"'
+        )
         for number, length in zip(numeric, longest, strict=True)
     ]
     head = "".join(

@@ -57,12 +57,20 @@ def glue(name: str, text: str) -> None:
 
 
 class _Text(str):
-    """A string whose text/plain form has no quotation marks around it."""
+    """A string whose text/plain form has no quotation marks around it.
+
+    The page's renderer turns what reads as a number into a float, and "0.50" into "0.5". An
+    invisible word joiner at the end keeps the text as it was written.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return str(self)
+        try:
+            float(self)
+        except ValueError:
+            return str(self)
+        return f"{self!s}\u2060"
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,7 @@ def _table_markup(
         ' class="fl-number" style="text-align:right"'
         if number
         else (
-            ' class="fl-long" style="min-width:14em"'
+            ' class="fl-long" style="min-width:11em"'
             if length > _LONG_TEXT
             else ' class="fl-short" style="white-space:nowrap"'
         )

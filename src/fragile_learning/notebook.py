@@ -67,7 +67,7 @@ class _Text(str):
 
     def __repr__(self) -> str:
         try:
-            float(self)
+            float(str(self))
         except ValueError:
             return str(self)
         return f"{self!s}\u2060"

@@ -1,0 +1,128 @@
+"""Numbers and tables of a page."""
+
+from __future__ import annotations
+
+import builtins
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fragile_learning import notebook
+from fragile_learning.notebook import glue, table
+
+
+@pytest.fixture
+def glued(monkeypatch):
+    """What reaches the page."""
+    kept = {}
+    monkeypatch.setattr(
+        "myst_nb.glue", lambda name, value, display: kept.update({name: repr(value)})
+    )
+    return kept
+
+
+@pytest.mark.parametrize("text", ["0.50", "1e-3", "12", "-0.30", "0.50 ± 0.02", "mnist-10k", "∞"])
+def test_a_number_reaches_the_page_as_it_was_written(glued, text):
+    glue("key", text)
+    shown = glued["key"]
+    assert shown.replace("\u2060", "") == text
+    # the page's renderer would turn what reads as a number into a float, and drop its zeros
+    with pytest.raises(ValueError, match="could not convert"):
+        float(shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error", "message"),
+    [
+        ("key", 0.5, TypeError, "text must be a string, formatted by the caller, got 0.5"),
+        (3, "0.5", TypeError, "name must be a string"),
+        ("", "0.5", ValueError, "name must not be empty"),
+        ("key", " ", ValueError, "text must not be empty"),
+    ],
+)
+def test_a_bare_number_is_refused(name, text, error, message):
+    with pytest.raises(error, match=message):
+        glue(name, text)
+
+
+def test_without_the_books_tools_glue_does_nothing(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **keywords):
+        if name == "myst_nb":
+            raise ImportError(name)
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert glue("key", "0.5") is None
+
+
+FRAME = pd.DataFrame(
+    {
+        "name": ["<b>", "a $x < y$ b", "costs $5"],
+        "value": [1 / 3, math.inf, math.nan],
+        "flag": [True, False, True],
+        "count": [1, 20, 300],
+    }
+)
+
+
+def test_a_table_in_plain_text():
+    assert repr(table(FRAME)).splitlines() == [
+        "name         value   flag  count",
+        "<b>          0.3333  yes   1",
+        "a $x < y$ b  ∞       no    20",
+        "costs $5     –       yes   300",
+    ]
+
+
+def test_a_table_in_markup():
+    page = table(
+        FRAME, "Words & $d$", formats={"count": "04d"}, headings={"flag": "is?"}
+    )._repr_html_()
+    assert "<td" in page
+    assert "&lt;b&gt;" in page
+    assert "\\(x &lt; y\\)" in page
+    assert "costs $5" in page
+    assert "0020" in page
+    assert "is?" in page
+    assert "Words &amp; <span" in page
+    assert 'role="region" tabindex="0"' in page
+    assert page.count("<tr>") == 4
+    assert 'class="fl-number"' in page
+
+
+def test_long_texts_get_room_and_short_ones_one_line():
+    page = table(pd.DataFrame({"short": ["ab"], "long": ["word " * 20]})).markup
+    assert page.count("fl-short") == 2
+    assert page.count("fl-long") == 2
+    assert table(FRAME.iloc[:0]).markup.count("<tr>") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("not a frame",), TypeError, "frame must be a pandas DataFrame"),
+        ((FRAME, None, "formats"), ValueError, "formats must name columns"),
+        ((FRAME, None, "headings"), ValueError, "headings must name columns"),
+    ],
+)
+def test_wrong_tables(arguments, error, message):
+    frame, *rest = arguments
+    keywords = {rest[1]: {"no-such-column": "x"}} if rest else {}
+    with pytest.raises(error, match=message):
+        table(frame, **keywords)
+
+
+def test_missing_values_of_every_kind():
+    frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [np.nan, -np.inf]})
+    assert [line.split() for line in repr(table(frame)).splitlines()[1:]] == [
+        ["1", "–"],
+        ["–", "−∞"],
+    ]
+
+
+def test_exports():
+    assert notebook.__all__ == ["HtmlTable", "glue", "table"]

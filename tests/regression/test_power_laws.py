@@ -252,6 +252,18 @@ COMMON = {
 }
 
 
+def test_generators_need_one_sample_more_than_features():
+    """At T_0 = d + 1 the generators are off their pole by one; at T_0 = d they stand on it."""
+    common = {"exponent": 2.0, "n_features": 100, "generator_noise": 1.0}
+    near, far = (
+        power_laws.sharp_generator_noise(1e-3, 10_000, n_generator_samples=size, **common)
+        for size in (101, 200)
+    )
+    assert near == pytest.approx(100 * far, rel=1e-12)
+    with pytest.raises(ValueError, match=r"n_generator_samples must be .*101.*, got 100"):
+        power_laws.sharp_generator_noise(1e-3, 10_000, n_generator_samples=100, **common)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -18,6 +18,7 @@ from fragile_learning.claims import (
     from_archive,
     judge,
     read_ledger,
+    verdict_counts,
     verdict_of,
     verdict_table,
     write_ledger,
@@ -188,6 +189,19 @@ def test_the_page_table_has_the_asked_columns(archive):
     assert shown.to_dict("records") == [{"id": "EX-1", "outcome": "agrees"}]
     with pytest.raises(ValueError, match="columns must be one of"):
         verdict_table([], ("no-such-field",))
+
+
+def test_verdicts_are_counted_by_room(archive):
+    archived(archive, frame(1.0, 1.0))
+    (first,) = from_archive([CLAIM])
+    second = dataclasses.replace(first, id="EX-2", outcome=Outcome.DIFFERS)
+    other = dataclasses.replace(first, id="OT-1", experiments=("other/slopes", NAME))
+    counts = verdict_counts([other, first, second])
+    assert counts.to_dict("records") == [
+        {"room": "other", "agrees": 1, "differs": 0, "inconclusive": 0, "not run": 0},
+        {"room": "example", "agrees": 1, "differs": 1, "inconclusive": 0, "not run": 0},
+    ]
+    assert list(verdict_counts([]).columns) == ["room", *map(str, Outcome)]
 
 
 @pytest.mark.parametrize(

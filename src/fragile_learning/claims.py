@@ -42,6 +42,7 @@ __all__ = [
     "judge",
     "ledger_path",
     "read_ledger",
+    "verdict_counts",
     "verdict_of",
     "verdict_table",
     "write_ledger",
@@ -197,6 +198,11 @@ class LedgerEntry:
     def verdict(self) -> Verdict:
         """The outcome with its summary and numbers."""
         return Verdict(self.outcome, self.summary, self.numbers)
+
+    @property
+    def room(self) -> str:
+        """The package that judges it, such as ``"regression"``: the first part of its tables."""
+        return self.experiments[0].partition("/")[0]
 
 
 # --- judging ----------------------------------------------------------------------------------
@@ -402,6 +408,27 @@ def verdict_table(
         choice("columns", column, fields)
     rows = [{column: str(getattr(entry, column)) for column in columns} for entry in entries]
     return pd.DataFrame(rows, columns=list(columns))
+
+
+def verdict_counts(entries: Iterable[LedgerEntry]) -> pd.DataFrame:
+    """Count the claims of each outcome, one row for each room in the order of the entries.
+
+    Parameters
+    ----------
+    entries : iterable of LedgerEntry
+
+    Returns
+    -------
+    DataFrame
+        Columns ``room`` and the outcomes in the order of `Outcome`, zeros included.
+    """
+    outcomes = [str(outcome) for outcome in Outcome]
+    counts: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        row = counts.setdefault(entry.room, dict.fromkeys(outcomes, 0))
+        row[str(entry.outcome)] += 1
+    rows = [{"room": room, **row} for room, row in counts.items()]
+    return pd.DataFrame(rows, columns=["room", *outcomes])
 
 
 def _entry(row: Mapping[str, Any]) -> LedgerEntry:

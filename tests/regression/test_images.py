@@ -246,6 +246,8 @@ def test_bad_problems():
         kernels.rbf_kernel(np.ones((1, 2)), np.ones((1, 2)), bandwidth=0.0)
     with pytest.raises(ValueError, match="kernel_matrix must have shape"):
         kernels.estimate_exponents(np.ones((2, 3)), np.ones(2))
+    with pytest.raises(ValueError, match=r"ranks\[1\] must be an integer >= 7 and <= 9, got 6"):
+        kernels.estimate_exponents(np.eye(9), np.ones(9), ranks=(5, 6))
 
 
 # --- random features --------------------------------------------------------------------------

@@ -1,0 +1,446 @@
+"""What a share of synthetic labels costs: the large-size limit, and exact least squares.
+
+Every function takes a `Mixture` and returns numbers; none draws random numbers. All sums run over
+eigenvalues, compressed to a few hundred nodes (`fragile_learning.spectra.spectral_measure`), and
+over all grid points at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fragile_learning._validation import real_array
+from fragile_learning.equivalents import kappa
+from fragile_learning.spectra import Spectrum, spectral_measure
+from fragile_learning.strong_collapse.mixture import FixedShift, Mixture, MixtureRisk
+
+__all__ = [
+    "collapse_floor",
+    "effective_ridge",
+    "exact_excess_risk",
+    "excess_risk",
+    "excess_risk_grid",
+]
+
+Array = NDArray[np.float64]
+
+_MAX_ITERATIONS = 200
+_BLOCK = 1 << 20  # entries of a (grid point, node) block
+
+
+def effective_ridge(
+    spectrum: Spectrum, n_samples: ArrayLike, width: ArrayLike, ridge: ArrayLike
+) -> Array | float:
+    r"""Effective ridge of a random projection: the root of a scalar equation.
+
+    .. math:: \theta\, (1 - \mathrm{df}_1(\theta)/n)\, (1 - \mathrm{df}_1(\theta)/m) = \lambda,
+        \qquad \mathrm{df}_1(\theta) \le \min(n, m)
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    n_samples, width : array_like
+        ``n`` and ``m``, whole numbers >= 1 or ``inf``, which removes the factor.
+    ridge : array_like of float
+        >= 0, in units of the eigenvalues. The three broadcast.
+
+    Returns
+    -------
+    float or ndarray
+        In units of the eigenvalues. Zero where ``ridge == 0`` and
+        ``min(n_samples, width) >= n_features``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    The left side increases in :math:`\theta`, and the root lies between that of
+    :math:`\mathrm{df}_1 = \min(n, m)` and :math:`\lambda + \mathrm{tr}\,\Sigma\,(1/n + 1/m)`.
+    Newton's method in :math:`\log\theta`, with bisection wherever it leaves this bracket, cannot
+    fail. With ``width = inf`` it is `fragile_learning.equivalents.kappa`.
+
+    References
+    ----------
+    Dohmatob, Feng, Subramonian, Kempe, 2025, Theorem 2 (in an equivalent form); derived here.
+
+    Examples
+    --------
+    >>> round(effective_ridge(Spectrum.isotropic(600), 500, 300, 0.0), 12)  # d / m - 1
+    1.0
+    """
+    samples = _count("n_samples", n_samples)
+    widths = _count("width", width)
+    penalty = real_array("ridge", ridge, minimum=0.0)
+    shape = np.broadcast_shapes(samples.shape, widths.shape, penalty.shape)
+    flat = [np.broadcast_to(one, shape).ravel() for one in (samples, widths, penalty)]
+    root = _roots(spectrum, *flat)
+    return float(root[0]) if shape == () else root.reshape(shape)
+
+
+def excess_risk(mixture: Mixture) -> MixtureRisk:
+    r"""Excess risk of a mixture in the large-size limit.
+
+    With :math:`\theta` of `effective_ridge`,
+    :math:`\rho = (1-\mathrm{df}_1/m)/(1-\mathrm{df}_2/m)`,
+    :math:`\omega = (1-\rho)\theta`, :math:`D = (1-\rho)\mathrm{df}_1 + \rho\,\mathrm{df}_2`,
+    :math:`u = D/(n-D)` and :math:`\sigma^2 = p_1\sigma_1^2 + p_2\sigma_2^2`,
+
+    .. math::
+
+        B &= (1+u)\,\mathrm{tr}\,\Gamma\Sigma(\theta^2+\omega\Sigma)(\Sigma+\theta)^{-2},
+        \qquad V = \sigma^2 u, \\
+        \zeta &= p_2^2 (1+p_1u)\,\mathrm{tr}\,\Delta\Sigma^3(\Sigma+\theta)^{-2}
+          + p_2^2 (1+u)\,\omega\,\mathrm{tr}\,\Delta\Sigma^2(\Sigma+\theta)^{-2}
+          + p_2 u\,\mathrm{tr}\,\Delta\Sigma(p_1\Sigma+\theta)^2(\Sigma+\theta)^{-2}
+
+    and, for a fixed shift :math:`\delta`, with :math:`\Delta = \delta\delta^\top`, the interference
+    :math:`2p_2\, w_1^\top\Sigma[((1+u)\omega-\theta)\Sigma+u\theta^2](\Sigma+\theta)^{-2}\delta`.
+
+    Parameters
+    ----------
+    mixture : Mixture
+
+    Returns
+    -------
+    MixtureRisk of float
+        In squared label units, without the noise floor. ``inf`` at the pole
+        ``n_samples == min(width, n_features)`` without ridge, in the terms that have one.
+
+    Raises
+    ------
+    TypeError
+        If ``mixture`` is not a `Mixture`.
+
+    Notes
+    -----
+    Exact as sizes grow in proportion; the relative error at finite size is of order ``1/n``, and
+    large only next to the pole.
+
+    References
+    ----------
+    Dohmatob, Feng, Subramonian, Kempe, 2025, Theorem 1 (``width=None``) and Theorem 2 in an
+    equivalent form; the interference is derived here.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.full(300, 1 / 300))
+    >>> mixture = Mixture(Spectrum.isotropic(300), np.ones(300), shift, 900, 100)
+    >>> round(excess_risk(mixture).collapse, 6)  # p2^2 + p1 p2 phi / (1 - phi)
+    0.048571
+    """
+    parts = excess_risk_grid(mixture)
+    return MixtureRisk(*(float(part) for part in parts))
+
+
+def excess_risk_grid(
+    mixture: Mixture,
+    n: ArrayLike | None = None,
+    width: ArrayLike | None = None,
+    synthetic_fraction: ArrayLike | None = None,
+    ridge: ArrayLike | None = None,
+) -> MixtureRisk:
+    """`excess_risk` for many sample sizes, widths, synthetic fractions and ridges at once.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    n : array_like, optional
+        Samples in all, whole numbers >= 1 or ``inf``; the mixture's own by default.
+    width : array_like, optional
+        Whole numbers >= 1, or ``inf`` for no projection; the mixture's own by default.
+    synthetic_fraction : array_like, optional
+        In [0, 1]; any real number, also where ``n`` times it is not whole.
+    ridge : array_like, optional
+        >= 0. All four broadcast.
+
+    Returns
+    -------
+    MixtureRisk of ndarray
+        Of the broadcast shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``mixture`` is not a `Mixture` or a grid value is out of range.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.ones(50))
+    >>> mixture = Mixture(Spectrum.power_law(50, 1.0), np.ones(50), shift, 90, 10, 0.1)
+    >>> excess_risk_grid(mixture, n=[[40], [400]], width=[10, 100, np.inf]).total.shape
+    (2, 3)
+    """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}")
+    own_width = np.inf if mixture.width is None else mixture.width
+    samples = _count("n", mixture.n_samples if n is None else n)
+    widths = _count("width", own_width if width is None else width)
+    fraction = real_array(
+        "synthetic_fraction",
+        mixture.synthetic_fraction if synthetic_fraction is None else synthetic_fraction,
+        minimum=0.0,
+    )
+    if fraction.max(initial=0.0) > 1.0:
+        raise ValueError(f"synthetic_fraction must be in [0, 1], got {fraction.max()}")
+    penalty = real_array("ridge", mixture.ridge if ridge is None else ridge, minimum=0.0)
+    grids = (samples, widths, fraction, penalty)
+    shape = np.broadcast_shapes(*(grid.shape for grid in grids))
+    flat = [np.broadcast_to(grid, shape).ravel() for grid in grids]
+    return MixtureRisk(*(part.reshape(shape) for part in _limit(mixture, *flat)))
+
+
+def collapse_floor(mixture: Mixture) -> float:
+    r"""Collapse term that is left with infinitely many samples of the same composition.
+
+    Without ridge and projection this is :math:`p_2^2\,\mathrm{tr}\,\Sigma\Delta`, whatever the
+    spectrum: the floor under which no number of samples takes the model.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Its width and ridge are kept, and so is its synthetic fraction.
+
+    Returns
+    -------
+    float
+        In squared label units.
+
+    Raises
+    ------
+    TypeError
+        If ``mixture`` is not a `Mixture`.
+
+    References
+    ----------
+    Dohmatob, Feng, Subramonian, Kempe, 2025, Corollary 1; the form with ridge and width is derived
+    here.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.full(300, 1 / 300))
+    >>> mixture = Mixture(Spectrum.isotropic(300), np.ones(300), shift, 999, 1)
+    >>> round(collapse_floor(mixture), 12)
+    1e-06
+    """
+    return float(excess_risk_grid(mixture, n=np.inf).collapse)
+
+
+def exact_excess_risk(mixture: Mixture) -> MixtureRisk:
+    r"""Give the expected risk of least squares on a mixture, at finite size and any spectrum.
+
+    With :math:`n > d + 1` samples, :math:`\beta = d(n-d)/(n(n-1)(n+2))`,
+    :math:`\alpha = d^2/n^2 - 2\beta/n`, :math:`T_1 = \alpha n_2^2 + 2\beta n_2`,
+    :math:`T_2 = \alpha n_2 + \beta(n_2^2+n_2)`, :math:`b = (T_2-T_1/d)/(d^2+d-2)` and
+    :math:`A = (T_1-2db)/d^2`,
+
+    .. math::
+
+        V = \sigma^2 \frac{d}{n-d-1}, \qquad
+        \zeta = c^2 \Big[A + b + b\,\frac{nd-2}{n-d-1}\Big], \qquad
+        c^2 = \mathrm{tr}\,\Sigma\Delta .
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Without ridge and projection, ``n_samples > n_features + 1``, at least 2 features.
+
+    Returns
+    -------
+    MixtureRisk of float
+        Bias and interference are zero.
+
+    Raises
+    ------
+    TypeError
+        If ``mixture`` is not a `Mixture`.
+    ValueError
+        If it has a ridge or a width, or too few samples or features.
+
+    References
+    ----------
+    Derived here: the whitened synthetic Gram matrix is a matrix-variate beta variable, independent
+    of the Wishart matrix of all samples and invariant under rotations.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.full(12, 1 / 12))
+    >>> mixture = Mixture(Spectrum.isotropic(12), np.ones(12), shift, 27, 13)
+    >>> round(exact_excess_risk(mixture).collapse, 6)
+    0.205556
+    """
+    if not isinstance(mixture, Mixture):
+        raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}")
+    n, d, k = mixture.n_samples, mixture.spectrum.n_features, mixture.n_synthetic
+    if mixture.ridge > 0.0 or mixture.width is not None:
+        raise ValueError(
+            "mixture must have ridge = 0 and width = None for an exact law, "
+            f"got ridge = {mixture.ridge}, width = {mixture.width}"
+        )
+    if d < 2 or n <= d + 1:
+        raise ValueError(
+            "mixture must have n_features >= 2 and n_samples > n_features + 1 for an exact law, "
+            f"got n_features = {d}, n_samples = {n}"
+        )
+    beta = d * (n - d) / (n * (n - 1) * (n + 2))
+    alpha = d**2 / n**2 - 2.0 * beta / n
+    trace_squared = alpha * k**2 + 2.0 * beta * k
+    square_trace = alpha * k + beta * (k**2 + k)
+    b = (square_trace - trace_squared / d) / (d**2 + d - 2)
+    a = (trace_squared - 2.0 * d * b) / d**2
+    collapse = mixture.shift_size * (a + b + b * (n * d - 2) / (n - d - 1))
+    variance = _noise_variance(mixture, mixture.synthetic_fraction) * d / (n - d - 1)
+    return MixtureRisk(0.0, variance, collapse, 0.0, variance + collapse)
+
+
+def _count(name: str, value: ArrayLike) -> Array:
+    """Whole numbers >= 1 or infinity."""
+    try:
+        raw = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must hold whole numbers >= 1 or inf, got {value!r}") from None
+    wrong = ~((raw >= 1.0) & (np.isinf(raw) | (raw == np.floor(raw))))
+    if wrong.any():
+        raise ValueError(f"{name} must hold whole numbers >= 1 or inf, got {raw[wrong].ravel()[0]}")
+    return raw
+
+
+def _noise_variance(mixture: Mixture, fraction: float | Array) -> float | Array:
+    real, synthetic = mixture.noise_std_real**2, mixture.noise_std_synthetic**2
+    return (1.0 - fraction) * real + fraction * synthetic
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """Quotient in which 0/0 is 0 and anything else over 0 is infinite, with its sign."""
+    top, bottom = np.broadcast_arrays(numerator, denominator)
+    result = np.where(top == 0.0, 0.0, np.copysign(np.inf, top))
+    np.divide(top, bottom, out=result, where=bottom > 0.0)
+    return result
+
+
+def _left(count: Array, size: float, learned: Array, missing: Array) -> Array:
+    """``1 - learned / count``, where ``learned + missing = size``, without cancellation."""
+    above = np.where(np.isinf(count), 0.0, count - size)
+    direct = np.where(np.isinf(count), 1.0, 1.0 - learned / count)
+    return np.where((above >= 0.0) & np.isfinite(count), (above + missing) / count, direct)
+
+
+def _roots(spectrum: Spectrum, samples: Array, widths: Array, penalty: Array) -> Array:
+    size = float(spectrum.n_features)
+    fewest = np.minimum(samples, widths)
+    lower = np.zeros(samples.size)
+    short = fewest < size
+    if short.any():
+        lower[short] = kappa(spectrum, fewest[short], 0.0)
+    root = lower.copy()
+    open_points = np.flatnonzero(penalty > 0.0)
+    nodes, weights = spectrum.measure
+    step = max(1, _BLOCK // nodes.size)
+    for start in range(0, open_points.size, step):
+        here = open_points[start : start + step]
+        root[here] = _bracketed(
+            nodes, weights[0], size, samples[here], widths[here], penalty[here], lower[here]
+        )
+    return root
+
+
+def _bracketed(
+    nodes: Array,
+    weights: Array,
+    size: float,
+    samples: Array,
+    widths: Array,
+    penalty: Array,
+    lower: Array,
+) -> Array:
+    """Newton's method on the logarithm of both sides, kept inside a bracket by bisection."""
+    low = np.maximum(lower, penalty)
+    high = penalty + (nodes @ weights) * (1.0 / samples + 1.0 / widths)
+    high = np.maximum(high, low)
+    root = high.copy()
+    for _ in range(_MAX_ITERATIONS):
+        total = nodes + root[:, None]
+        kept, rest = nodes / total, root[:, None] / total
+        learned, missing, slope = kept @ weights, rest @ weights, (kept * rest) @ weights
+        of_samples = _left(samples, size, learned, missing)
+        of_width = _left(widths, size, learned, missing)
+        value = root * of_samples * of_width
+        inside = (of_samples > 0.0) & (of_width > 0.0)
+        above = inside & (value >= penalty)
+        high = np.where(above, root, high)
+        low = np.where(above, low, root)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = 1.0 + slope / (samples * of_samples) + slope / (widths * of_width)
+            moved = root * np.exp(-np.log(value / penalty) / rate)
+        usable = inside & np.isfinite(moved) & (moved > low) & (moved < high)
+        new = np.where(usable, moved, np.sqrt(low * high))
+        settled = np.abs(np.where(inside, moved, np.inf) - root) <= 4e-16 * root
+        closed = high - low <= 4e-16 * high
+        if np.all(settled | closed):
+            break
+        root = np.where(settled | closed, root, new)
+    return root
+
+
+def _limit(
+    mixture: Mixture, samples: Array, widths: Array, fraction: Array, penalty: Array
+) -> tuple[Array, Array, Array, Array, Array]:
+    spectrum = mixture.spectrum
+    size = float(spectrum.n_features)
+    shift_of, cross = mixture.shift, np.zeros_like(mixture.target)
+    if isinstance(shift_of, FixedShift):
+        cross = mixture.target * shift_of.coordinates
+    nodes, weights = spectral_measure(
+        spectrum, np.ones_like(mixture.target), mixture.target**2, shift_of.square, cross
+    )
+    ones = weights[0]
+    signal, shift, mixed = weights[1:] * nodes  # each coordinate's share of tr Sigma (.)
+    theta = _roots(spectrum, samples, widths, penalty)
+    bias, variance, collapse, interference = (np.empty(theta.size) for _ in range(4))
+    step = max(1, _BLOCK // nodes.size)
+    for start in range(0, theta.size, step):
+        here = slice(start, start + step)
+        n, m, p2 = samples[here], widths[here], fraction[here]
+        p1 = 1.0 - p2
+        total = nodes + theta[here, None]
+        kept, rest = nodes / total, theta[here, None] / total
+        both = (kept * rest).T
+        learned, unlearned = (kept**2).T, (rest**2).T
+        second, between = ones @ learned, ones @ both  # df2, df1 - df2
+        missing = (rest * (1.0 + kept)) @ ones  # d - df2
+        # 1 - rho = (df1 - df2) / (m - df2);  D = df2 + (1 - rho) (df1 - df2)
+        lost = _ratio(between / m, _left(m, size, second, missing))
+        spread = second + lost * between
+        # 1 - D / n, and u = D / n over it
+        slack = np.maximum(_left(n, size, second, missing) - lost * between / n, 0.0)
+        slack[_at_pole(n, m, size, penalty[here])] = 0.0
+        load = spread / n
+
+        clean = signal @ unlearned + lost * (signal @ both)
+        bias[here] = clean + _ratio(load * clean, slack)
+        variance[here] = _ratio(np.asarray(_noise_variance(mixture, p2)) * load, slack)
+        through, around = shift @ learned, lost * (shift @ both)
+        # (p1 Sigma + theta)^2 (Sigma + theta)^-2 in terms of kept and rest
+        jitter = p1**2 * through + 2.0 * p1 * (shift @ both) + shift @ unlearned
+        collapse[here] = p2**2 * (through + around) + _ratio(
+            load * p2 * (p2 * (p1 * through + around) + jitter), slack
+        )
+        # exactly zero for a random shift, whose cross density is zero
+        crossed = mixed @ both
+        inflated = _ratio(2.0 * p2 * load * (lost * crossed + mixed @ unlearned), slack)
+        interference[here] = 2.0 * p2 * (lost - 1.0) * crossed + inflated
+    total_risk = bias + variance + collapse
+    finite = np.isfinite(total_risk)
+    total_risk[finite] += interference[finite]
+    return bias, variance, collapse, interference, total_risk
+
+
+def _at_pole(samples: Array, widths: Array, size: float, penalty: Array) -> NDArray[np.bool_]:
+    return np.asarray((penalty == 0.0) & (samples == np.minimum(widths, size)))

@@ -178,7 +178,7 @@ def test_the_floor_is_that_of_infinitely_many_samples():
 
 @pytest.mark.parametrize("ridge", [0.0, 1e-14, 1e-6, 1e-2, 10.0])
 def test_the_effective_ridge_solves_its_equation(ridge):
-    n, m = np.meshgrid([3, 50, 240, 1000, 10**9], [2, 50, 240, 3000])
+    n, m = np.meshgrid([1, 3, 50, 240, 1000, 10**9], [1, 2, 50, 240, 3000])
     root = theory.effective_ridge(SPECTRUM, n, m, ridge)
     learned = df1(SPECTRUM, root)
     # relative residual of T - df1 = lambda T / theta (...), where the two sides are not tiny

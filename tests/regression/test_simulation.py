@@ -44,6 +44,9 @@ CHAINS = {
     "ridge generators": Chain(
         ANISOTROPIC, TARGET, [Stage(20, 0.1, 0.4), Stage(6, 0.2, 0.3), Stage(16, 0.1, 0.2)]
     ),
+    "a quiet generator before a noisy one": Chain(
+        ANISOTROPIC, TARGET, [Stage(20, 0.1), Stage(6, 0.2, 1.5), Stage(16, 0.1, 0.2)]
+    ),
     "shared ridge generators": Chain(
         ANISOTROPIC, TARGET, [Stage(20, 0.1, 0.4), Stage(20, 0.3, 0.3), Stage(9, 0.1, 0.2)], True
     ),

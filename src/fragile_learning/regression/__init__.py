@@ -4,9 +4,8 @@ Paper 1, Dohmatob, Feng, Kempe, "Model Collapse Demystified: The Case of Regress
 
 Importing this package needs numpy and scipy alone. Its doors: `theory` (deterministic
 equivalents and exact laws), `power_laws` (scaling exponents), `published` and `errata` (formulas
-as printed that turned out wrong), `simulation` and `projections` (exact sampling), `images`,
-`kernels`, `random_features`, `models` and `training` (real images), `experiments`, `figures` and
-`claims`.
+as printed that turned out wrong), `simulation` and `projections` (exact sampling),
+`kernels`, `random_features` and `training` (real images), `experiments`, `figures` and `claims`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from fragile_learning._validation import choice, whole_number
 from fragile_learning.datasets import load, load_first
 from fragile_learning.equivalents import df2, kappa
+from fragile_learning.images import ImageTask, image_task, one_hot
 from fragile_learning.regression import kernels, power_laws, published, theory
 from fragile_learning.regression.chain import Chain, RiskParts, Stage
-from fragile_learning.regression.images import ImageTask, image_task, one_hot
 from fragile_learning.regression.projections import simulate_projections
 from fragile_learning.regression.random_features import iterated_random_features
 from fragile_learning.regression.simulation import simulate_excess_risk

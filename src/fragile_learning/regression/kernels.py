@@ -24,7 +24,7 @@ from fragile_learning._validation import (
     whole_array,
     whole_number,
 )
-from fragile_learning.regression.images import ImageTask, parity, standardise
+from fragile_learning.images import ImageTask, parity, standardise
 from fragile_learning.statistics import log_log_slope
 
 __all__ = [

@@ -7,47 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from fragile_learning._validation import as_generator, real_array, real_number, whole_number
+from fragile_learning.images import relu_features
 
-__all__ = ["iterated_random_features", "relu_features"]
+__all__ = ["iterated_random_features"]
 
 Array = NDArray[np.float64]
-
-
-def relu_features(
-    images: ArrayLike,
-    *,
-    width: int,
-    rng: np.random.Generator | np.random.SeedSequence | int,
-) -> Array:
-    r"""Random first layer, :math:`\mathrm{ReLU}(x^\top W)`; ``W`` has variance 2 / n_pixels.
-
-    Parameters
-    ----------
-    images : array_like, shape (N, n_pixels)
-    width : int
-        >= 1.
-    rng : Generator, SeedSequence or int
-        The same seed gives the same layer.
-
-    Returns
-    -------
-    ndarray, shape (N, width)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of range.
-
-    Examples
-    --------
-    >>> relu_features([[0.0, 0.0]], width=3, rng=1)
-    array([[0., 0., 0.]])
-    """
-    pixels = real_array("images", images, ndim=2)
-    size = whole_number("width", width)
-    scale = np.sqrt(2.0 / max(pixels.shape[1], 1))
-    layer = scale * as_generator(rng).standard_normal((pixels.shape[1], size))
-    return np.asarray(np.maximum(pixels @ layer, 0.0))
 
 
 def iterated_random_features(

@@ -1,4 +1,4 @@
-"""Image data as regression problems: flat pixels, parities and one-hot labels."""
+"""Image data as regression problems: flat pixels, labels as numbers, random features."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fragile_learning._validation import real_array, whole_number
+from fragile_learning._validation import as_generator, real_array, whole_number
 from fragile_learning.datasets import Dataset
 
-__all__ = ["ImageTask", "image_task", "one_hot", "parity", "standardise"]
+__all__ = ["ImageTask", "image_task", "one_hot", "parity", "relu_features", "standardise"]
 
 Array = NDArray[np.float64]
 
@@ -135,3 +135,40 @@ def standardise(images: Any, reference: Any) -> Array:
     varies = spread > 0
     centred = (pixels - known.mean(axis=0)) * varies
     return np.asarray(centred / np.where(varies, spread, 1.0))
+
+
+def relu_features(
+    images: ArrayLike,
+    *,
+    width: int,
+    rng: np.random.Generator | np.random.SeedSequence | int,
+) -> Array:
+    r"""Random first layer, :math:`\mathrm{ReLU}(x^\top W)`; ``W`` has variance 2 / n_pixels.
+
+    Parameters
+    ----------
+    images : array_like, shape (N, n_pixels)
+    width : int
+        >= 1.
+    rng : Generator, SeedSequence or int
+        The same seed gives the same layer.
+
+    Returns
+    -------
+    ndarray, shape (N, width)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> relu_features([[0.0, 0.0]], width=3, rng=1)
+    array([[0., 0., 0.]])
+    """
+    pixels = real_array("images", images, ndim=2)
+    size = whole_number("width", width)
+    scale = np.sqrt(2.0 / max(pixels.shape[1], 1))
+    layer = scale * as_generator(rng).standard_normal((pixels.shape[1], size))
+    return np.asarray(np.maximum(pixels @ layer, 0.0))

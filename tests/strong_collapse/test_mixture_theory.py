@@ -303,7 +303,7 @@ def test_the_grid_is_the_point_by_point_result():
 
 
 def test_a_covariance_counts_by_its_diagonal():
-    shift = RandomShift.from_covariance(np.array([[1.0, 0.5], [0.5, 2.0]]))
+    shift = RandomShift(covariance=np.array([[1.0, 0.5], [0.5, 2.0]]))
     assert shift.variances.tolist() == [1.0, 2.0]
 
 
@@ -340,8 +340,8 @@ def test_a_mixture_that_makes_no_sense_is_refused(change, error, message):
     ("call", "error", "message"),
     [
         (lambda: RandomShift([-1.0]), ValueError, "variances"),
-        (lambda: RandomShift.from_covariance([[1.0, 2.0]]), ValueError, "must be square"),
-        (lambda: RandomShift.from_covariance([[1.0, 2.0], [2.0, 1.0]]), ValueError, "eigenvalues"),
+        (lambda: RandomShift(covariance=[[1.0, 2.0]]), ValueError, "must be square"),
+        (lambda: RandomShift(covariance=[[1.0, 2.0], [2.0, 1.0]]), ValueError, "eigenvalues"),
         (lambda: FixedShift([np.inf]), ValueError, "coordinates"),
         (lambda: theory.excess_risk(None), TypeError, "mixture must be a Mixture, got NoneType"),
         (lambda: theory.exact_excess_risk(None), TypeError, "mixture must be a Mixture"),
@@ -357,7 +357,7 @@ def test_a_mixture_that_makes_no_sense_is_refused(change, error, message):
         (
             lambda: theory.exact_excess_risk(Mixture(**GOOD, ridge=0.1)),
             ValueError,
-            "ridge = 0 and width = None",
+            "ridge = 0, width = None and synthetic_weight = None",
         ),
         (
             lambda: theory.exact_excess_risk(Mixture(**{**GOOD, "n_real": 1})),

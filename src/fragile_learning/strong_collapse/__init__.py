@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from fragile_learning.strong_collapse.mixture import (
     FixedShift,
+    Group,
     Mixture,
     MixtureRisk,
     RandomShift,
 )
 
-__all__ = ["FixedShift", "Mixture", "MixtureRisk", "RandomShift"]
+__all__ = ["FixedShift", "Group", "Mixture", "MixtureRisk", "RandomShift"]

@@ -11,9 +11,27 @@ from numpy.typing import NDArray
 from fragile_learning._validation import real_array, real_number, whole_number
 from fragile_learning.spectra import Spectrum
 
-__all__ = ["FixedShift", "Mixture", "MixtureRisk", "RandomShift"]
+__all__ = ["FixedShift", "Group", "Mixture", "MixtureRisk", "RandomShift"]
 
 Array = NDArray[np.float64]
+
+
+def require(name: str, value: object, kind: type) -> None:
+    """Raise a TypeError that names the argument unless it is of this kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+
+
+def covariance_matrix(name: str, value: Any) -> Array:
+    """Return a symmetric, positive semi-definite matrix, read-only, or an error that names it."""
+    matrix = real_array(name, value, ndim=2)
+    if matrix.shape[0] != matrix.shape[1] or not np.allclose(matrix, matrix.T):
+        raise ValueError(f"{name} must be square and symmetric, got shape {matrix.shape}")
+    lowest = float(np.linalg.eigvalsh(matrix)[0]) if matrix.size else 0.0
+    if lowest < -1e-10 * float(np.abs(matrix).max(initial=0.0)):
+        raise ValueError(f"{name} must have eigenvalues >= 0, got {lowest}")
+    matrix.setflags(write=False)
+    return matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,43 +40,42 @@ class RandomShift:
 
     Parameters
     ----------
-    variances : array_like, shape (n_features,)
-        Variance >= 0 of each coordinate in the eigenbasis of the feature covariance. Correlations
-        between coordinates change no expected risk: the signs of the features' coordinates are
-        symmetric, so that only the diagonal of the covariance enters.
+    variances : array_like, shape (n_features,), optional
+        Variance >= 0 of each coordinate, in the eigenbasis of the feature covariance.
+    covariance : array_like, shape (n_features, n_features), optional
+        Symmetric and positive semi-definite, instead of ``variances``, which it then sets to its
+        diagonal. With one feature covariance only this diagonal enters any expected risk, for the
+        signs of the features' coordinates are symmetric; the rest counts where covariances of
+        several groups do not commute.
 
     Raises
     ------
     TypeError, ValueError
-        If an entry is negative or not finite, or the array is not one-dimensional.
+        If neither or both are given, a variance is negative or not finite, or the covariance is
+        not symmetric or has a negative eigenvalue.
 
     Examples
     --------
     >>> RandomShift([0.1, 0.2]).square
     array([0.1, 0.2])
+    >>> RandomShift(covariance=[[2.0, 1.0], [1.0, 1.0]]).variances
+    array([2., 1.])
     """
 
-    variances: Array
+    variances: Array = None  # type: ignore[assignment]  # set by either argument
+    covariance: Array | None = None
 
     def __post_init__(self) -> None:
-        values = real_array("variances", self.variances, ndim=1, minimum=0.0)
+        if (self.variances is None) == (self.covariance is None):
+            raise TypeError("RandomShift needs either variances or covariance, not both")
+        if self.covariance is None:
+            values = real_array("variances", self.variances, ndim=1, minimum=0.0)
+        else:
+            matrix = covariance_matrix("covariance", self.covariance)
+            object.__setattr__(self, "covariance", matrix)
+            values = np.maximum(np.diag(matrix), 0.0)
         values.setflags(write=False)
         object.__setattr__(self, "variances", values)
-
-    @classmethod
-    def from_covariance(cls, covariance: Any) -> RandomShift:
-        """Shift with a covariance matrix (d, d), symmetric and positive semi-definite.
-
-        >>> RandomShift.from_covariance([[2.0, 1.0], [1.0, 1.0]]).variances
-        array([2., 1.])
-        """
-        matrix = real_array("covariance", covariance, ndim=2)
-        if matrix.shape[0] != matrix.shape[1] or not np.allclose(matrix, matrix.T):
-            raise ValueError(f"covariance must be square and symmetric, got shape {matrix.shape}")
-        lowest = float(np.linalg.eigvalsh(matrix)[0]) if matrix.size else 0.0
-        if lowest < -1e-10 * float(np.abs(matrix).max(initial=0.0)):
-            raise ValueError(f"covariance must have eigenvalues >= 0, got {lowest}")
-        return cls(np.maximum(np.diag(matrix), 0.0))
 
     @property
     def square(self) -> Array:
@@ -95,6 +112,70 @@ class FixedShift:
 
 
 @dataclass(frozen=True, eq=False)
+class Group:
+    r"""Samples of one source: how many, which inputs, whose labels, and how much they count.
+
+    Parameters
+    ----------
+    n_samples : int
+        >= 0.
+    covariance : array_like, shape (n_features,) or (n_features, n_features)
+        Of the inputs ``N(0, Sigma_g)``: variances >= 0 of its coordinates in a basis that all
+        groups share, or a matrix.
+    shift : RandomShift or FixedShift, optional
+        What the source's teacher adds to the real one. None: real labels.
+    weight : float
+        Factor >= 0 of the squared errors of these samples in the training loss.
+    noise_std : float
+        Standard deviation >= 0 of the label noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field has the wrong type or length or is out of range.
+
+    Examples
+    --------
+    >>> Group(10, [2.0, 1.0], FixedShift([0.1, 0.0]), weight=0.5).n_features
+    2
+    """
+
+    n_samples: int
+    covariance: Array
+    shift: RandomShift | FixedShift | None = None
+    weight: float = 1.0
+    noise_std: float = 0.0
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "n_samples", whole_number("n_samples", self.n_samples, minimum=0))
+        if np.ndim(self.covariance) == 2:
+            put(self, "covariance", covariance_matrix("covariance", self.covariance))
+        else:
+            values = real_array("covariance", self.covariance, ndim=1, minimum=0.0)
+            values.setflags(write=False)
+            put(self, "covariance", values)
+        if self.shift is not None:
+            if not isinstance(self.shift, RandomShift | FixedShift):
+                raise TypeError(
+                    "shift must be a RandomShift, a FixedShift or None, "
+                    f"got {type(self.shift).__name__}"
+                )
+            if self.shift.square.size != self.n_features:
+                raise ValueError(
+                    f"shift must have length n_features = {self.n_features}, "
+                    f"got {self.shift.square.size}"
+                )
+        for name in ("weight", "noise_std"):
+            put(self, name, real_number(name, getattr(self, name), minimum=0.0))
+
+    @property
+    def n_features(self) -> int:
+        """Length of an input."""
+        return len(self.covariance)
+
+
+@dataclass(frozen=True, eq=False)
 class Mixture:
     r"""Ridge regression on real and synthetic samples, tested on real ones.
 
@@ -119,11 +200,16 @@ class Mixture:
     width : int, optional
         Rows ``m`` >= 1 of the projection ``S``, Gaussian with variance ``1/m``. None: ``S`` is the
         identity, ordinary ridge regression.
+    synthetic_weight : float, optional
+        Share ``alpha`` in [0, 1] of the squared error that the synthetic samples have together:
+        each counts ``alpha / p2`` and each real sample ``(1 - alpha) / p1``, with ``p2`` the
+        `synthetic_fraction` and ``p1 = 1 - p2``. None: all samples count alike, ``alpha = p2``.
 
     Raises
     ------
     TypeError, ValueError
-        If a field has the wrong type or length or is out of range.
+        If a field has the wrong type or length or is out of range, or a weight other than 0 goes
+        to no samples.
 
     Examples
     --------
@@ -142,10 +228,10 @@ class Mixture:
     noise_std_real: float = 0.0
     noise_std_synthetic: float = 0.0
     width: int | None = None
+    synthetic_weight: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.spectrum, Spectrum):
-            raise TypeError(f"spectrum must be a Spectrum, got {type(self.spectrum).__name__}")
+        require("spectrum", self.spectrum, Spectrum)
         if not isinstance(self.shift, RandomShift | FixedShift):
             raise TypeError(
                 f"shift must be a RandomShift or a FixedShift, got {type(self.shift).__name__}"
@@ -165,6 +251,14 @@ class Mixture:
             object.__setattr__(self, name, real_number(name, getattr(self, name), minimum=0.0))
         if self.width is not None:
             object.__setattr__(self, "width", whole_number("width", self.width))
+        if self.synthetic_weight is not None:
+            weight = real_number(
+                "synthetic_weight", self.synthetic_weight, minimum=0.0, maximum=1.0
+            )
+            for name, share in (("n_synthetic", weight), ("n_real", 1.0 - weight)):
+                if share > 0.0 and getattr(self, name) == 0:
+                    raise ValueError(f"{name} must be >= 1 with synthetic_weight = {weight}, got 0")
+            object.__setattr__(self, "synthetic_weight", weight)
 
     @property
     def n_samples(self) -> int:
@@ -183,6 +277,20 @@ class Mixture:
         Small is good: the paper's quality of the synthetic data.
         """
         return float(self.spectrum.eigenvalues @ self.shift.square)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The kinds of samples that are there, with the weight of each."""
+        p2, alpha = self.synthetic_fraction, self.synthetic_weight
+        weights = (1.0, 1.0)
+        if alpha is not None:
+            weights = ((1.0 - alpha) / (1.0 - p2 or 1.0), alpha / (p2 or 1.0))
+        values = self.spectrum.eigenvalues
+        real = Group(self.n_real, values, None, weights[0], self.noise_std_real)
+        synthetic = Group(
+            self.n_synthetic, values, self.shift, weights[1], self.noise_std_synthetic
+        )
+        return tuple(group for group in (real, synthetic) if group.n_samples > 0)
 
 
 class MixtureRisk(NamedTuple):

@@ -2,9 +2,8 @@
 
 The simulator knows the model and no formula for its risk. It uses exact facts alone:
 
-- the fit depends on the designs through the two Gram matrices, of the real and of the synthetic
-  samples, which are independent Wishart matrices: `n_features` rows stand for any larger number
-  (Bartlett);
+- the fit depends on the designs through the Gram matrices of the groups of samples, which are
+  independent Wishart matrices: `n_features` rows stand for any larger number (Bartlett);
 - the excess risk of a weight vector is ``||w - w_1||_Sigma^2``: no test set is needed;
 - given designs and projection, label noise and shift enter linearly, so that their averages are
   matrix norms.
@@ -12,13 +11,23 @@ The simulator knows the model and no formula for its risk. It uses exact facts a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fragile_learning._validation import as_generator, whole_number
-from fragile_learning.strong_collapse.mixture import FixedShift, Mixture, MixtureRisk
+from fragile_learning._validation import as_generator, real_number, whole_number
+from fragile_learning.strong_collapse.general import checked_problem
+from fragile_learning.strong_collapse.least_squares import checked_iteration
+from fragile_learning.strong_collapse.mixture import (
+    FixedShift,
+    Group,
+    Mixture,
+    MixtureRisk,
+    require,
+)
 
-__all__ = ["simulate_excess_risk"]
+__all__ = ["simulate_excess_risk", "simulate_general_excess_risk", "simulate_iterate_mixing"]
 
 Array = NDArray[np.float64]
 
@@ -63,69 +72,246 @@ def simulate_excess_risk(
     >>> risk.total.shape, bool(abs(risk.collapse.mean() / 0.01 - 1) < 0.01)  # p2^2 c^2
     ((5,), True)
     """
-    if not isinstance(mixture, Mixture):
-        raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}")
+    require("mixture", mixture, Mixture)
+    return simulate_general_excess_risk(
+        mixture.groups,
+        mixture.target,
+        mixture.spectrum.eigenvalues,
+        n_replicates,
+        ridge=mixture.ridge,
+        width=mixture.width,
+        rng=rng,
+    )
+
+
+def simulate_general_excess_risk(
+    groups: Sequence[Group],
+    target: ArrayLike,
+    test_covariance: ArrayLike,
+    n_replicates: int,
+    *,
+    ridge: float = 0.0,
+    width: int | None = None,
+    rng: np.random.Generator | np.random.SeedSequence | int,
+) -> MixtureRisk:
+    """Simulate several groups of samples; see `simulate_excess_risk`.
+
+    Parameters
+    ----------
+    groups, target, test_covariance, ridge, width
+        As in `fragile_learning.strong_collapse.theory.general_excess_risk`.
+    n_replicates : int
+        Independent draws, >= 1.
+    rng : Generator, SeedSequence or int
+
+    Returns
+    -------
+    MixtureRisk of ndarray, shape (n_replicates,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type, length or range.
+
+    Examples
+    --------
+    >>> real = Group(60, np.ones(10), noise_std=0.1)
+    >>> other = Group(40, np.linspace(0.5, 1.5, 10), FixedShift(np.full(10, 0.1)), weight=0.2)
+    >>> simulate_general_excess_risk([real, other], np.ones(10), np.ones(10), 3, rng=1).bias.shape
+    (3,)
+    """
+    sources, w, test = checked_problem(groups, target, test_covariance)
+    penalty = real_number("ridge", ridge, minimum=0.0)
+    rows = None if width is None else whole_number("width", width)
     count = whole_number("n_replicates", n_replicates)
     generator = as_generator(rng)
-    parts = np.array([_replicate(mixture, generator) for _ in range(count)]).T
+    samples = sum(group.n_samples for group in sources)
+    sources = [group for group in sources if group.n_samples > 0 and group.weight > 0.0]
+    roots = [_root(group.covariance) for group in sources]
+    root = _root(test)
+    parts = np.array(
+        [
+            _replicate(sources, roots, w, root, samples, penalty, rows, generator)
+            for _ in range(count)
+        ]
+    ).T
     bias, variance, collapse, interference = parts
     return MixtureRisk(bias, variance, collapse, interference, parts.sum(axis=0))
 
 
-def _replicate(mixture: Mixture, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    eigenvalues, n = mixture.spectrum.eigenvalues, mixture.n_samples
-    real = _gram(mixture.n_real, eigenvalues, rng) / n
-    synthetic = _gram(mixture.n_synthetic, eigenvalues, rng) / n
-    response = _response(mixture, real + synthetic, rng)  # the paper's F; weights are F X'y / n
-    root = np.sqrt(eigenvalues)[:, None]
-    missed = root[:, 0] * (response @ ((real + synthetic) @ mixture.target) - mixture.target)
-    half = root * response  # Sigma^(1/2) F
-    variance = 0.0
-    for gram, noise_std in (
-        (real, mixture.noise_std_real),
-        (synthetic, mixture.noise_std_synthetic),
-    ):
-        if noise_std > 0.0:
-            variance += noise_std**2 * float(np.sum((half @ gram) * half)) / n
-    shift = mixture.shift
-    if isinstance(shift, FixedShift):
-        displaced = half @ (synthetic @ shift.coordinates)
-        collapse = float(displaced @ displaced)
-        interference = 2.0 * float(missed @ displaced)
-    else:
-        collapse = float(np.sum((half @ synthetic) ** 2 @ shift.square))
-        interference = 0.0
-    return float(missed @ missed), variance, collapse, interference
+def _replicate(
+    groups: list[Group],
+    roots: list[Array],
+    w: Array,
+    test_root: Array,
+    samples: int,
+    ridge: float,
+    width: int | None,
+    rng: np.random.Generator,
+) -> tuple[float, float, float, float]:
+    grams = [  # M_g
+        (group.weight / samples) * _gram(group.n_samples, root, rng)
+        for group, root in zip(groups, roots, strict=True)
+    ]
+    both = sum(grams[1:], start=grams[0])
+    rank = sum(group.n_samples for group in groups)
+    response = _response(both, ridge, width, rank, rng)  # the paper's F; weights are F X'a y / n
+    half = _left(test_root, response)  # Sigma^(1/2) F
+    missed = half @ (both @ w) - _left(test_root, w)
+    variance = collapse = 0.0
+    displaced = np.zeros_like(w)
+    for group, gram in zip(groups, grams, strict=True):
+        if group.noise_std > 0.0:
+            noise = group.noise_std**2 * group.weight / samples
+            variance += noise * float(np.sum((half @ gram) * half))
+        if isinstance(group.shift, FixedShift):
+            displaced += half @ (gram @ group.shift.coordinates)
+        elif group.shift is not None:
+            moved = half @ gram
+            if group.shift.covariance is not None:
+                collapse += float(np.sum((moved @ group.shift.covariance) * moved))
+            else:
+                collapse += float(np.sum(moved**2 @ group.shift.variances))
+    collapse += float(displaced @ displaced)
+    return float(missed @ missed), variance, collapse, 2.0 * float(missed @ displaced)
 
 
-def _gram(count: int, eigenvalues: Array, rng: np.random.Generator) -> Array:
-    """``X'X`` of ``count`` Gaussian rows with a diagonal covariance."""
-    size = eigenvalues.size
+def _root(covariance: Array) -> Array:
+    """Square root of a covariance; a vector stands for a diagonal matrix."""
+    if covariance.ndim == 1:
+        return np.asarray(np.sqrt(covariance))
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def _left(root: Array, other: Array) -> Array:
+    if root.ndim == 2:
+        return root @ other
+    return np.asarray(root[:, None] * other if other.ndim == 2 else root * other)
+
+
+def _gram(count: int, root: Array, rng: np.random.Generator) -> Array:
+    """``X'X`` of ``count`` Gaussian rows with covariance ``root @ root``."""
+    size = len(root)
     if count < size:
         rows = rng.standard_normal((count, size))
     else:
         rows = np.triu(rng.standard_normal((size, size)), 1)
         rows[np.diag_indices(size)] = np.sqrt(rng.chisquare(count - np.arange(size)))
-    rows *= np.sqrt(eigenvalues)
+    rows = rows * root if root.ndim == 1 else rows @ root
     return np.asarray(rows.T @ rows)
 
 
-def _response(mixture: Mixture, gram: Array, rng: np.random.Generator) -> Array:
+def _response(
+    gram: Array, ridge: float, width: int | None, n_samples: int, rng: np.random.Generator
+) -> Array:
     """``S' (S M S' + ridge)^-1 S``; without ridge its part on the range of ``S M S'``."""
     size = len(gram)
-    if mixture.width is None:
+    if width is None:
         projection, inner = None, gram
     else:
-        projection = rng.standard_normal((mixture.width, size)) / np.sqrt(mixture.width)
+        projection = rng.standard_normal((width, size)) / np.sqrt(width)
         inner = projection @ gram @ projection.T
-    if mixture.ridge > 0.0:
-        inner = inner + mixture.ridge * np.eye(len(inner))
-        right = np.eye(size) if projection is None else projection
-        solved = np.linalg.solve(inner, right)
+    rank = min(n_samples, len(inner), size)
+    if ridge > 0.0 or rank == len(inner):
+        inner = inner + ridge * np.eye(len(inner))
+        solved = np.linalg.solve(inner, np.eye(size) if projection is None else projection)
     else:
-        rank = min(mixture.n_samples, len(inner), size)
         values, vectors = np.linalg.eigh(inner)
         kept = vectors[:, len(inner) - rank :]
         inverse = (kept / values[len(inner) - rank :]) @ kept.T
         solved = inverse if projection is None else inverse @ projection
     return np.asarray(solved if projection is None else projection.T @ solved)
+
+
+def simulate_iterate_mixing(
+    mixture: Mixture,
+    n_rounds: int,
+    n_replicates: int,
+    *,
+    initial_error: float | None = None,
+    reuse_real: bool = False,
+    reuse_synthetic_inputs: bool = False,
+    rng: np.random.Generator | np.random.SeedSequence | int,
+) -> Array:
+    """Simulate rounds of mixing real samples with those that the last model labels.
+
+    Parameters
+    ----------
+    mixture, n_rounds, initial_error, reuse_real
+        As in `fragile_learning.strong_collapse.theory.iterate_mixing`.
+    n_replicates : int
+        Independent runs, >= 1, simulated at once.
+    reuse_synthetic_inputs : bool
+        Keep the inputs of the synthetic samples of the first round too; only their labels are new.
+    rng : Generator, SeedSequence or int
+
+    Returns
+    -------
+    ndarray, shape (n_replicates, n_rounds + 1)
+        Excess risk of each round given the designs of its run: averaged over label noise and over
+        the direction of the first model's error.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fragile_learning.strong_collapse.theory.iterate_mixing`.
+
+    Notes
+    -----
+    No approximation. In whitened coordinates, where least squares on any spectrum is least squares
+    on independent features. Time ``O(n_features^3)`` a round and run.
+
+    Examples
+    --------
+    >>> from fragile_learning.spectra import Spectrum
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.full(4, 0.25))
+    >>> half = Mixture(Spectrum.isotropic(4), np.ones(4), shift, 30, 30, 0.0, 0.1, 0.1)
+    >>> simulate_iterate_mixing(half, 5, 20, rng=1).shape
+    (20, 6)
+    """
+    rounds, start = checked_iteration(mixture, n_rounds, initial_error, reuse_real)
+    count = whole_number("n_replicates", n_replicates)
+    generator = as_generator(rng)
+    d, n = mixture.spectrum.n_features, mixture.n_samples
+    real_noise, noise = mixture.noise_std_real**2 / n, mixture.noise_std_synthetic**2 / n
+    eye = np.eye(d)
+    errors = np.full((count, rounds + 1), start)
+    # u is the error of the last model, z that of the fit to reused real samples alone: with them
+    # u - z is multiplied by F M_2 in each round, and gets the noise of the synthetic labels.
+    through = np.broadcast_to(eye, (count, d, d))  # product of the F M_2
+    spread = np.zeros((count, d, d))  # covariance of u, or of u - z, from noise
+    own = np.zeros((count, d, d))
+    real = synthetic = np.zeros((0, d, d))
+    for step in range(rounds):
+        if step == 0 or not reuse_real:
+            real = _grams(mixture.n_real, count, d, generator, n)
+        if step == 0 or not reuse_synthetic_inputs:
+            synthetic = _grams(mixture.n_synthetic, count, d, generator, n)
+        if step == 0 and reuse_real:
+            own = np.asarray(real_noise * np.linalg.inv(real))
+        response = np.linalg.inv(real + synthetic)
+        kept = response @ synthetic
+        fresh = noise * kept @ response
+        if not reuse_real:
+            fresh = fresh + real_noise * response @ real @ response
+        through = kept @ through
+        spread = kept @ spread @ kept.transpose(0, 2, 1) + fresh
+        error = np.trace(spread, axis1=1, axis2=2) + start / d * np.sum(through**2, axis=(1, 2))
+        if reuse_real:
+            missing = eye - through
+            error += np.sum((missing @ own) * missing, axis=(1, 2))
+        errors[:, step + 1] = error
+    return errors
+
+
+def _grams(count: int, n_draws: int, size: int, rng: np.random.Generator, over: int) -> Array:
+    """White Gram matrices of ``count`` rows, divided, shape (n_draws, size, size)."""
+    if count < size:
+        rows = rng.standard_normal((n_draws, count, size))
+    else:
+        rows = np.triu(rng.standard_normal((n_draws, size, size)), 1)
+        diagonal = np.arange(size)
+        rows[:, diagonal, diagonal] = np.sqrt(rng.chisquare(count - diagonal, (n_draws, size)))
+    return np.asarray(rows.transpose(0, 2, 1) @ rows / over)

@@ -7,20 +7,36 @@ over all grid points at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fragile_learning._validation import real_array
 from fragile_learning.equivalents import kappa
 from fragile_learning.spectra import Spectrum, spectral_measure
-from fragile_learning.strong_collapse.mixture import FixedShift, Mixture, MixtureRisk
+from fragile_learning.strong_collapse.general import general_excess_risk, limit
+from fragile_learning.strong_collapse.least_squares import exact_excess_risk, iterate_mixing
+from fragile_learning.strong_collapse.mixture import (
+    FixedShift,
+    Group,
+    Mixture,
+    MixtureRisk,
+    require,
+)
 
 __all__ = [
     "collapse_floor",
+    "departure_sample_size",
     "effective_ridge",
     "exact_excess_risk",
     "excess_risk",
     "excess_risk_grid",
+    "general_excess_risk",
+    "iterate_mixing",
+    "optimal_ridge",
+    "optimal_weight",
 ]
 
 Array = NDArray[np.float64]
@@ -168,6 +184,11 @@ def excess_risk_grid(
     TypeError, ValueError
         If ``mixture`` is not a `Mixture` or a grid value is out of range.
 
+    Notes
+    -----
+    All points at once, but one after the other where the mixture has a ``synthetic_weight``: then
+    each is a problem of `general_excess_risk`.
+
     Examples
     --------
     >>> from fragile_learning.strong_collapse import RandomShift
@@ -176,8 +197,7 @@ def excess_risk_grid(
     >>> excess_risk_grid(mixture, n=[[40], [400]], width=[10, 100, np.inf]).total.shape
     (2, 3)
     """
-    if not isinstance(mixture, Mixture):
-        raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}")
+    require("mixture", mixture, Mixture)
     own_width = np.inf if mixture.width is None else mixture.width
     samples = _count("n", mixture.n_samples if n is None else n)
     widths = _count("width", own_width if width is None else width)
@@ -192,14 +212,16 @@ def excess_risk_grid(
     grids = (samples, widths, fraction, penalty)
     shape = np.broadcast_shapes(*(grid.shape for grid in grids))
     flat = [np.broadcast_to(grid, shape).ravel() for grid in grids]
-    return MixtureRisk(*(part.reshape(shape) for part in _limit(mixture, *flat)))
+    solve = _limit if mixture.synthetic_weight is None else _weighted_limit
+    return MixtureRisk(*(part.reshape(shape) for part in solve(mixture, *flat)))
 
 
 def collapse_floor(mixture: Mixture) -> float:
     r"""Collapse term that is left with infinitely many samples of the same composition.
 
     Without ridge and projection this is :math:`p_2^2\,\mathrm{tr}\,\Sigma\Delta`, whatever the
-    spectrum: the floor under which no number of samples takes the model.
+    spectrum: the floor under which no number of samples takes the model. With a weight
+    :math:`\alpha` on the synthetic samples, :math:`\alpha^2` takes the place of :math:`p_2^2`.
 
     Parameters
     ----------
@@ -232,72 +254,212 @@ def collapse_floor(mixture: Mixture) -> float:
     return float(excess_risk_grid(mixture, n=np.inf).collapse)
 
 
-def exact_excess_risk(mixture: Mixture) -> MixtureRisk:
-    r"""Give the expected risk of least squares on a mixture, at finite size and any spectrum.
+def departure_sample_size(mixture: Mixture) -> float:
+    r"""Give the number of samples at which the clean error has come down to the collapse floor.
 
-    With :math:`n > d + 1` samples, :math:`\beta = d(n-d)/(n(n-1)(n+2))`,
-    :math:`\alpha = d^2/n^2 - 2\beta/n`, :math:`T_1 = \alpha n_2^2 + 2\beta n_2`,
-    :math:`T_2 = \alpha n_2 + \beta(n_2^2+n_2)`, :math:`b = (T_2-T_1/d)/(d^2+d-2)` and
-    :math:`A = (T_1-2db)/d^2`,
-
-    .. math::
-
-        V = \sigma^2 \frac{d}{n-d-1}, \qquad
-        \zeta = c^2 \Big[A + b + b\,\frac{nd-2}{n-d-1}\Big], \qquad
-        c^2 = \mathrm{tr}\,\Sigma\Delta .
+    From there on most of the error is the floor's, and more samples are all but wasted: the curve
+    of the mixture leaves that of clean data. For least squares it is
+    :math:`n^* = d\,(1 + \sigma^2/(p_2^2c^2))`.
 
     Parameters
     ----------
     mixture : Mixture
-        Without ridge and projection, ``n_samples > n_features + 1``, at least 2 features.
+        Its width, ridge, composition and weight are kept, its number of samples is ignored.
 
     Returns
     -------
-    MixtureRisk of float
-        Bias and interference are zero.
+    float
+        Least whole number from which on ``bias + variance < collapse_floor``. ``inf`` if there is
+        none: without floor, or where ridge and width alone cost more than the floor.
 
     Raises
     ------
     TypeError
         If ``mixture`` is not a `Mixture`.
-    ValueError
-        If it has a ridge or a width, or too few samples or features.
 
     References
     ----------
-    Derived here: the whitened synthetic Gram matrix is a matrix-variate beta variable, independent
-    of the Wishart matrix of all samples and invariant under rotations.
+    Derived here, large-size limit.
 
     Examples
     --------
     >>> from fragile_learning.strong_collapse import RandomShift
-    >>> shift = RandomShift(np.full(12, 1 / 12))
-    >>> mixture = Mixture(Spectrum.isotropic(12), np.ones(12), shift, 27, 13)
-    >>> round(exact_excess_risk(mixture).collapse, 6)
-    0.205556
+    >>> shift = RandomShift(np.full(100, 0.01))
+    >>> mixture = Mixture(Spectrum.isotropic(100), np.ones(100), shift, 999, 1, 0.0, 1.0, 1.0)
+    >>> departure_sample_size(mixture)  # a thousandth is synthetic: a million times d samples
+    100000101.0
     """
-    if not isinstance(mixture, Mixture):
-        raise TypeError(f"mixture must be a Mixture, got {type(mixture).__name__}")
-    n, d, k = mixture.n_samples, mixture.spectrum.n_features, mixture.n_synthetic
-    if mixture.ridge > 0.0 or mixture.width is not None:
-        raise ValueError(
-            "mixture must have ridge = 0 and width = None for an exact law, "
-            f"got ridge = {mixture.ridge}, width = {mixture.width}"
+    floor = collapse_floor(mixture)
+    width = np.inf if mixture.width is None else float(mixture.width)
+    solve = _limit if mixture.synthetic_weight is None else _weighted_limit
+
+    def above(samples: Array) -> Array:
+        point = (width, mixture.synthetic_fraction, mixture.ridge)
+        bias, variance, *_ = solve(mixture, samples, *(np.full(samples.size, x) for x in point))
+        return np.asarray(bias + variance >= floor)
+
+    sizes = np.unique(np.round(np.geomspace(1.0, 1e18, 400)))
+    late = np.flatnonzero(above(np.append(sizes, np.inf)))
+    if floor == 0.0 or (late.size and late[-1] >= sizes.size - 1):
+        return float("inf")
+    low, high = (sizes[late[-1]], sizes[late[-1] + 1]) if late.size else (0.0, 1.0)
+    while high - low > max(1.0, 1e-15 * high):
+        middle = np.floor((low + high) / 2)
+        low, high = (middle, high) if above(np.array([middle]))[0] else (low, middle)
+    return float(high)
+
+
+def optimal_ridge(mixture: Mixture) -> float:
+    r"""Ridge that minimises `excess_risk`, all else in the mixture kept.
+
+    It does not remove the floor. With white features and ever more samples it tends to
+    :math:`p_2^2c^2/r^2`, not to zero, and the risk to
+    :math:`r^2p_2^2c^2/(r^2 + p_2^2c^2)`, where :math:`r^2 = \lVert w_1\rVert^2`.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Its own ridge is ignored.
+
+    Returns
+    -------
+    float
+        In units of the eigenvalues. ``0.0`` if no positive ridge is better than none, ``inf`` if
+        predicting zero is best.
+
+    Raises
+    ------
+    TypeError
+        If ``mixture`` is not a `Mixture`.
+
+    Notes
+    -----
+    The global minimum over 24 decades about the mean eigenvalue, from a grid that is narrowed on
+    its best point: the risk can have two local minima. Accurate to about 1e-7 relative.
+
+    References
+    ----------
+    Derived here.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.full(100, 0.01))
+    >>> mixture = Mixture(Spectrum.isotropic(100), np.full(100, 0.1), shift, 10**8, 10**8)
+    >>> round(optimal_ridge(mixture), 5)  # p2^2 c^2 / r^2
+    0.25
+    """
+    require("mixture", mixture, Mixture)
+    scale = mixture.spectrum.trace / mixture.spectrum.n_features
+
+    def total(logs: Array) -> Array:
+        return np.asarray(excess_risk_grid(mixture, ridge=scale * np.exp(logs)).total)
+
+    best, risk, at_end = _narrowed(total, np.log(10.0) * np.linspace(-14.0, 10.0, 241))
+    if float(excess_risk_grid(mixture, ridge=0.0).total) <= risk:
+        return 0.0
+    signal = float(mixture.spectrum.eigenvalues @ mixture.target**2)
+    return float("inf") if at_end or signal <= risk else float(scale * np.exp(best))
+
+
+def optimal_weight(mixture: Mixture) -> float:
+    r"""Share of the loss to give to the synthetic samples: the minimiser of `excess_risk`.
+
+    For least squares with many samples per feature it is about
+    :math:`\phi\sigma_1^2/(p_1c^2)`, :math:`\phi = d/n`: it vanishes as data grow, because every
+    fixed weight :math:`\alpha` leaves the floor :math:`\alpha^2c^2`.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        With samples of both kinds. Its own ``synthetic_weight`` is ignored.
+
+    Returns
+    -------
+    float
+        ``alpha`` in [0, 1]; see `Mixture`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``mixture`` is not a `Mixture`, or has samples of one kind only.
+
+    Notes
+    -----
+    The global minimum, from a grid dense at both ends that is narrowed on its best point; to about
+    1e-7.
+
+    References
+    ----------
+    Derived here. The paper's Corollary 2 concludes the same from another expansion.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse import RandomShift
+    >>> shift = RandomShift(np.full(100, 0.01))
+    >>> mixture = Mixture(Spectrum.isotropic(100), np.ones(100), shift, 10**6, 10**6, 0, 0.5, 0.5)
+    >>> round(optimal_weight(mixture) / (5e-5 * 0.25 / 0.5), 2)
+    1.0
+    """
+    require("mixture", mixture, Mixture)
+    for name in ("n_real", "n_synthetic"):
+        if getattr(mixture, name) == 0:
+            raise ValueError(f"mixture must have {name} >= 1 for a weight to be optimal, got 0")
+
+    def total(weights: Array) -> Array:
+        mixtures = [replace(mixture, synthetic_weight=float(np.clip(w, 0, 1))) for w in weights]
+        return np.array([excess_risk(one).total for one in mixtures])
+
+    small = np.geomspace(1e-9, 0.5, 60)
+    best, _, _ = _narrowed(total, np.r_[0.0, small, 1.0 - small[-2::-4], 1.0])
+    return best
+
+
+def _narrowed(risk: Callable[[Array], Array], points: Array) -> tuple[float, float, bool]:
+    """Minimise on a grid, then on finer and finer ones; whether the last point of all is best."""
+    values = risk(points)
+    at_end = int(np.argmin(values)) == points.size - 1
+    while True:
+        best = int(np.argmin(values))
+        low, high = points[max(best - 1, 0)], points[min(best + 1, points.size - 1)]
+        if high - low <= 1e-9 * max(abs(high), abs(low), 1e-6):
+            return float(points[best]), float(values[best]), at_end
+        points = np.union1d(np.linspace(low, high, 25), points[best])
+        values = risk(points)
+
+
+def _weighted_limit(
+    mixture: Mixture, samples: Array, widths: Array, fraction: Array, penalty: Array
+) -> tuple[Array, Array, Array, Array, Array]:
+    alpha, values = mixture.synthetic_weight, mixture.spectrum.eigenvalues
+    assert alpha is not None  # noqa: S101 - for the type checker; callers ask
+    parts = np.empty((5, samples.size))
+    for i, (n, m, p2) in enumerate(zip(samples, widths, fraction, strict=True)):
+        if (p2 == 0.0 and alpha > 0.0) or (p2 == 1.0 and alpha < 1.0):
+            raise ValueError(
+                "synthetic_fraction must leave samples to each kind that has a weight, "
+                f"got {p2} with synthetic_weight = {alpha}"
+            )
+        if np.isinf(n):  # the population loss has the shares of the weights
+            point = (samples[i], widths[i], alpha, penalty[i])
+            at = _limit(mixture, *(np.array([float(value)]) for value in point))
+            parts[:, i] = [part[0] for part in at]
+            continue
+        real = Group(0, values, None, (1.0 - alpha) / (1.0 - p2 or 1.0), mixture.noise_std_real)
+        synthetic = Group(
+            0, values, mixture.shift, alpha / (p2 or 1.0), mixture.noise_std_synthetic
         )
-    if d < 2 or n <= d + 1:
-        raise ValueError(
-            "mixture must have n_features >= 2 and n_samples > n_features + 1 for an exact law, "
-            f"got n_features = {d}, n_samples = {n}"
+        counts = np.array([(1.0 - p2) * n, p2 * n])
+        parts[:, i] = limit(
+            (real, synthetic),
+            counts,
+            mixture.target,
+            values,
+            ridge=float(penalty[i]),
+            width=float(m),
         )
-    beta = d * (n - d) / (n * (n - 1) * (n + 2))
-    alpha = d**2 / n**2 - 2.0 * beta / n
-    trace_squared = alpha * k**2 + 2.0 * beta * k
-    square_trace = alpha * k + beta * (k**2 + k)
-    b = (square_trace - trace_squared / d) / (d**2 + d - 2)
-    a = (trace_squared - 2.0 * d * b) / d**2
-    collapse = mixture.shift_size * (a + b + b * (n * d - 2) / (n - d - 1))
-    variance = _noise_variance(mixture, mixture.synthetic_fraction) * d / (n - d - 1)
-    return MixtureRisk(0.0, variance, collapse, 0.0, variance + collapse)
+    bias, variance, collapse, interference, total = parts
+    return bias, variance, collapse, interference, total
 
 
 def _count(name: str, value: ArrayLike) -> Array:

@@ -14,12 +14,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fragile_learning._validation import choice
+from fragile_learning.statistics import z_bound
 from fragile_learning.tables import (
     TIERS,
     MissingTableError,
@@ -33,15 +34,19 @@ from fragile_learning.tables import (
 )
 
 __all__ = [
+    "Agreement",
     "Claim",
     "LedgerEntry",
     "LedgerError",
     "Outcome",
     "Verdict",
+    "both",
+    "compare",
     "from_archive",
     "judge",
     "ledger_path",
     "read_ledger",
+    "simulated",
     "verdict_counts",
     "verdict_of",
     "verdict_table",
@@ -49,6 +54,23 @@ __all__ = [
 ]
 
 FORMAT = "fragile-learning ledger 1"
+
+# The rule by which a simulation is compared with a law, in every room; see `compare`.
+FALSE_ALARM = 4e-8  # of all checks of a claim together
+FINITE_SIZE = 1.5
+COARSEST = 0.03
+
+EXACT = "z standard errors, z for a false alarm of 4e-8 in all checks of the claim together"
+EXACT_REASON = "The law is exact at finite size, so only the sampling error is allowed."
+ASYMPTOTIC = (
+    "z standard errors (false alarm 4e-8) plus "
+    r"$1.5 \max_m 1/(T_m - \mathrm{df}_2)$ of the prediction"
+)
+ASYMPTOTIC_REASON = (
+    r"The equivalents are limits; their first correction is of relative size "
+    r"$1/(T - \mathrm{df}_2)$, and "
+    "on other settings needed a factor of at most 1.1."
+)
 
 _ID = re.compile(r"[A-Z]{2,6}-[1-9][0-9]*")
 
@@ -203,6 +225,109 @@ class LedgerEntry:
     def room(self) -> str:
         """The package that judges it, such as ``"regression"``: the first part of its tables."""
         return self.experiments[0].partition("/")[0]
+
+
+# --- simulation against a law -----------------------------------------------------------------
+
+
+class Agreement(NamedTuple):
+    """How a column of means compares with its predictions.
+
+    Attributes
+    ----------
+    n_checks : int
+    agrees : bool
+        Every distance is within its bound.
+    decided : bool
+        Every standard error is at most 3 % of its prediction.
+    worst : float
+        Largest distance over its bound.
+    coarsest : float
+        Largest standard error over its prediction.
+    """
+
+    n_checks: int
+    agrees: bool
+    decided: bool
+    worst: float
+    coarsest: float
+
+    def numbers(self) -> dict[str, float | int]:
+        """Return the numbers for a verdict."""
+        return {
+            "n_checks": self.n_checks,
+            "worst_distance_over_bound": self.worst,
+            "largest_relative_standard_error": self.coarsest,
+        }
+
+
+def compare(
+    mean: Any,
+    error: Any,
+    prediction: Any,
+    scale: Any = 0.0,
+    *,
+    finite_size: float = FINITE_SIZE,
+    floor: float = 1e-10,
+) -> Agreement:
+    """Compare simulated means with predictions.
+
+    - *Exact* laws (``scale`` 0): each mean within ``z`` standard errors, ``z`` from a false-alarm
+      probability of 4e-8 for all entries together (25 such claims: below 1e-6).
+    - *Asymptotic* laws: as above, plus ``finite_size`` times the relative size of the first
+      correction.
+    - A simulation decides only if its standard errors are at most 3 % of the prediction.
+
+    Parameters
+    ----------
+    mean, error, prediction : array_like, shape (n,)
+        Simulated means, their standard errors, and what they should be.
+    scale : array_like
+        Finite-size scale, relative to the prediction; 0 for an exact law.
+    finite_size : float
+        Multiple of it that is allowed.
+    floor : float
+        Absolute size below which both count as zero (rounding).
+
+    Examples
+    --------
+    >>> compare([1.02], [0.01], [1.0]).agrees, compare([1.2], [0.01], [1.0]).agrees
+    (True, False)
+    """
+    mean, error, prediction = (np.asarray(values, float) for values in (mean, error, prediction))
+    bound = z_bound(FALSE_ALARM, mean.size) * error
+    bound = bound + finite_size * np.asarray(scale, float) * np.abs(prediction) + floor
+    distance = np.abs(mean - prediction)
+    size = np.maximum(np.abs(prediction), floor)
+    relative = np.where(np.abs(prediction) > floor, error / size, 0.0)
+    return Agreement(
+        mean.size,
+        bool(np.all(distance <= bound)),
+        bool(np.all(relative <= COARSEST)),
+        float(np.max(distance / bound)),
+        float(np.max(relative)),
+    )
+
+
+def both(*agreements: Agreement) -> Agreement:
+    """Join comparisons: all must agree."""
+    return Agreement(
+        sum(one.n_checks for one in agreements),
+        all(one.agrees for one in agreements),
+        all(one.decided for one in agreements),
+        max(one.worst for one in agreements),
+        max(one.coarsest for one in agreements),
+    )
+
+
+def simulated(agreement: Agreement, summary: str, **numbers: Any) -> Verdict:
+    """Verdict of a comparison: agreement is decided only by fine enough simulations."""
+    return verdict_of(
+        agreement.agrees,
+        summary,
+        {**numbers, **agreement.numbers()},
+        decided=agreement.decided or not agreement.agrees,
+    )
 
 
 # --- judging ----------------------------------------------------------------------------------

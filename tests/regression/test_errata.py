@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fragile_learning.regression.errata import ERRATA, Erratum, errata_table
+from fragile_learning.errata import Erratum
+from fragile_learning.regression.errata import ERRATA, errata_table
 
 BY_ID = {one.id: one for one in ERRATA}
 

@@ -3,28 +3,35 @@
 A claim states what the paper says. Where the book's derivation found it wrong, the claim is
 expected to differ, and the summary of its verdict has the number that decides.
 
-Three rules are used again and again. Their numbers were fixed before any table was computed.
-
-- *exact*: the mean of the simulation lies within ``z`` standard errors of an exact law, with ``z``
-  from a false-alarm probability of 4e-8 for the whole claim (all 21 together: below 1e-6).
-- *asymptotic*: as above, plus 1.5 times the finite-size scale ``max_m 1/(T_m - df2)``, relative to
-  the prediction: the size of the first correction to a deterministic equivalent. In trials on other
-  settings it was never above 1.1.
-- A simulation decides only if its standard errors are at most 3 % of the prediction; else the
-  verdict is inconclusive.
+Simulations are compared with laws by the rule of `fragile_learning.claims.compare`, whose numbers
+were fixed before any table was computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fragile_learning.claims import Claim, Outcome, Verdict, verdict_of
+from fragile_learning.claims import (
+    ASYMPTOTIC,
+    ASYMPTOTIC_REASON,
+    EXACT,
+    EXACT_REASON,
+    FALSE_ALARM,
+    Agreement,
+    Claim,
+    Outcome,
+    Verdict,
+    both,
+    compare,
+    simulated,
+    verdict_of,
+)
 from fragile_learning.regression import power_laws, published, theory
 from fragile_learning.statistics import log_log_slope, z_bound
 
@@ -33,100 +40,18 @@ __all__ = ["CLAIMS", "claim"]
 Tables = Mapping[str, pd.DataFrame]
 Array = NDArray[np.float64]
 
-FALSE_ALARM = 4e-8
-FINITE_SIZE = 1.5
-COARSEST = 0.03  # largest standard error, relative to the prediction, of a simulation that decides
 PAPER = "Dohmatob, Feng, Kempe 2024"
-
-_EXACT = "z standard errors, z for a false alarm of 4e-8 in all checks of the claim together"
-_ASYMPTOTIC = (
-    "z standard errors (false alarm 4e-8) plus "
-    r"$1.5 \max_m 1/(T_m - \mathrm{df}_2)$ of the prediction"
-)
-_EXACT_REASON = "The law is exact at finite size, so only the sampling error is allowed."
-_ASYMPTOTIC_REASON = (
-    r"The equivalents are limits; their first correction is of relative size "
-    r"$1/(T - \mathrm{df}_2)$, and "
-    "on other settings needed a factor of at most 1.1."
-)
-
-
-class Agreement(NamedTuple):
-    """How a column of means compares with its predictions."""
-
-    n_checks: int
-    agrees: bool
-    decided: bool
-    worst: float  # largest distance over its bound
-    coarsest: float  # largest standard error over the prediction
-
-    def numbers(self) -> dict[str, float | int]:
-        """Return the numbers for a verdict."""
-        return {
-            "n_checks": self.n_checks,
-            "worst_distance_over_bound": self.worst,
-            "largest_relative_standard_error": self.coarsest,
-        }
-
-
-def compare(
-    mean: Any, error: Any, prediction: Any, scale: Any = 0.0, *, floor: float = 1e-10
-) -> Agreement:
-    """Compare means with predictions under the module's rule.
-
-    Parameters
-    ----------
-    mean, error, prediction : array_like, shape (n,)
-        Simulated means, their standard errors, and what they should be.
-    scale : array_like
-        Finite-size scale, relative to the prediction; 0 for an exact law.
-    floor : float
-        Absolute size below which both count as zero (rounding).
-    """
-    mean, error, prediction = (np.asarray(values, float) for values in (mean, error, prediction))
-    bound = z_bound(FALSE_ALARM, mean.size) * error
-    bound = bound + FINITE_SIZE * np.asarray(scale, float) * np.abs(prediction) + floor
-    distance = np.abs(mean - prediction)
-    size = np.maximum(np.abs(prediction), floor)
-    relative = np.where(np.abs(prediction) > floor, error / size, 0.0)
-    return Agreement(
-        mean.size,
-        bool(np.all(distance <= bound)),
-        bool(np.all(relative <= COARSEST)),
-        float(np.max(distance / bound)),
-        float(np.max(relative)),
-    )
-
-
-def _both(*agreements: Agreement) -> Agreement:
-    return Agreement(
-        sum(one.n_checks for one in agreements),
-        all(one.agrees for one in agreements),
-        all(one.decided for one in agreements),
-        max(one.worst for one in agreements),
-        max(one.coarsest for one in agreements),
-    )
 
 
 def _parts(frame: Any, parts: tuple[str, ...]) -> Agreement:
     """Compare the parts of the risk with the deterministic equivalents."""
-    return _both(
+    return both(
         *(
             compare(
                 frame[f"mean_{part}"], frame[f"se_{part}"], frame[f"theory_{part}"], frame["scale"]
             )
             for part in parts
         )
-    )
-
-
-def _simulated(agreement: Agreement, summary: str, **numbers: Any) -> Verdict:
-    """Verdict of a comparison: agreement is decided only by fine enough simulations."""
-    return verdict_of(
-        agreement.agrees,
-        summary,
-        {**numbers, **agreement.numbers()},
-        decided=agreement.decided or not agreement.agrees,
     )
 
 
@@ -146,7 +71,7 @@ def _least_squares_chain(tables: Tables) -> Verdict:
     frame = _table(tables, "least-squares-chain")
     found = compare(frame["mean_total"], frame["se_total"], frame["exact_total"])
     first, last = frame.iloc[0], frame.iloc[-1]
-    return _simulated(
+    return simulated(
         found,
         f"From {first.mean_total:.5f} ± {first.se_total:.1g} without generations to "
         f"{last.mean_total:.4f} ± {last.se_total:.1g} after {last.n_generations}; the exact law "
@@ -185,7 +110,7 @@ def _clean_ridge(tables: Tables) -> Verdict:
     frame = _table(tables, "chains")
     clean = frame[frame["chain"].str.startswith("clean")]
     found = _parts(clean, ("bias", "variance"))
-    return _simulated(
+    return simulated(
         found,
         f"Bias and variance of {len(clean)} settings, white and power law, T below and above d: "
         f"the largest distance is {found.worst:.2f} of its bound.",
@@ -200,7 +125,7 @@ def _generator_variance(tables: Tables) -> Verdict:
     names = ["full-rank generators", "white, shared projections", "power law, shared projections"]
     found = _parts(chains[chains["chain"].isin(names)], ("generator_noise",))
     identities = max(general, special) <= 1e-8
-    return _simulated(
+    return simulated(
         found._replace(agrees=found.agrees and identities),
         f"(18) and (19) equal the recursion to {max(general, special):.1e}; simulated noise of "
         f"{len(names)} chains within {found.worst:.2f} of its bound.",
@@ -211,7 +136,7 @@ def _generator_variance(tables: Tables) -> Verdict:
 def _any_chain(tables: Tables) -> Verdict:
     frame = _table(tables, "chains")
     found = _parts(frame, ("bias", "variance", "generator_noise", "total"))
-    return _simulated(
+    return simulated(
         found,
         f"All parts of the risk of {len(frame)} chains, ridge generators among them: the largest "
         f"distance is {found.worst:.2f} of its bound.",
@@ -226,7 +151,7 @@ def _shared_projections(tables: Tables) -> Verdict:
     ridgeless = frame[frame["ridge"] == 0.0]
     found = compare(ridgeless["mean_bias"], ridgeless["se_bias"], ridgeless["exact_bias"])
     one = ridgeless.iloc[0]
-    return _simulated(
+    return simulated(
         found._replace(agrees=found.agrees and spread <= 1e-8),
         f"Bias {one.mean_bias:.4f} ± {one.se_bias:.4f} for every number of generations (they "
         f"differ by {spread:.1e}); $1 - 1/\\phi_0$ = {one.exact_bias:.4f}.",
@@ -247,7 +172,7 @@ def _fresh_projections(tables: Tables) -> Verdict:
         f"{row.mean_bias:.3f} ({value:.3f}) at n = {row.n_generations}"
         for row, value in zip(frame.itertuples(), law, strict=True)
     )
-    return _simulated(
+    return simulated(
         found._replace(agrees=found.agrees and identity <= 1e-8),
         f"Measured (law): {shown}.",
         identity_error=identity,
@@ -276,7 +201,7 @@ def _saturation(tables: Tables) -> Verdict:
         abs(float(rows.loc[shared, "theory_generator_noise"]) / laws[shared] - 1.0)
         for shared in (True, False)
     )
-    return _simulated(
+    return simulated(
         found._replace(agrees=found.agrees and closed <= 1e-8),
         f"After {last} generations the noise is {rows.loc[False, 'mean_generator_noise']:.4f} with "
         f"fresh designs (limit {laws[False]:.4f}) and {rows.loc[True, 'mean_generator_noise']:.4f} "
@@ -447,7 +372,7 @@ def _rising_error(tables: Tables) -> Verdict:
         numbers[f"corrected_last_at_{n}"] = float(risk[-1])
     one = critical[critical["n_generations"] == 1]
     other = corrected[corrected["n_generations"] == 1]
-    return _simulated(
+    return simulated(
         found._replace(agrees=found.agrees and rises and falls),
         f"After one generation the risk falls to {one['mean_total'].min():.4f} and rises to "
         f"{one['mean_total'].iloc[-1]:.4f} at T = {one['n_samples'].iloc[-1]:,}; with the ridge of "
@@ -658,8 +583,8 @@ CLAIMS: tuple[Claim, ...] = (
         "In a chain of least-squares fits with more samples than features, each generation adds "
         "the same error, whatever the spectrum and the teacher.",
         measure=r"Simulated risk against its exact form, the sum of $\sigma^2 d/(T - d - 1)$.",
-        margin=_EXACT,
-        margin_reason=_EXACT_REASON,
+        margin=EXACT,
+        margin_reason=EXACT_REASON,
         experiments=("least-squares-chain",),
         judge=_least_squares_chain,
     ),
@@ -691,8 +616,8 @@ CLAIMS: tuple[Claim, ...] = (
         r"Bias and variance of ridge regression on clean data follow from $\kappa$ and "
         r"$\mathrm{df}_2$.",
         measure="Simulated bias and variance, white and power law, T below and above d.",
-        margin=_ASYMPTOTIC,
-        margin_reason=_ASYMPTOTIC_REASON,
+        margin=ASYMPTOTIC,
+        margin_reason=ASYMPTOTIC_REASON,
         experiments=("chains",),
         judge=_clean_ridge,
     ),
@@ -701,8 +626,8 @@ CLAIMS: tuple[Claim, ...] = (
         _THEOREM + "Theorem 4.3 and Corollary 4.4, equations (18) and (19)",
         r"A generation adds $\rho$ times its noise variance, with $\rho$ in closed form.",
         measure="Both forms against the recursion over stages; simulated noise of three chains.",
-        margin=f"1e-8 relative for the forms; {_ASYMPTOTIC} for the simulation",
-        margin_reason=f"The forms are special cases. {_ASYMPTOTIC_REASON}",
+        margin=f"1e-8 relative for the forms; {ASYMPTOTIC} for the simulation",
+        margin_reason=f"The forms are special cases. {ASYMPTOTIC_REASON}",
         experiments=("generator-variance", "chains"),
         judge=_generator_variance,
     ),
@@ -711,8 +636,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Derived in this book, containing the paper's Section 4",
         "One recursion over the stages gives the risk of any chain, ridge generators included.",
         measure="Simulated parts of the risk of thirteen chains.",
-        margin=_ASYMPTOTIC,
-        margin_reason=_ASYMPTOTIC_REASON,
+        margin=ASYMPTOTIC,
+        margin_reason=ASYMPTOTIC_REASON,
         experiments=("chains",),
         judge=_any_chain,
     ),
@@ -722,8 +647,8 @@ CLAIMS: tuple[Claim, ...] = (
         r"Noise-free generators that share one design of $T_0 < d$ samples cost $1 - 1/\phi_0$ of "
         "the signal once, and nothing more after the first.",
         measure="Simulated bias against the exact law, and its spread over the generations.",
-        margin=f"{_EXACT}; spread 1e-8 relative",
-        margin_reason=f"{_EXACT_REASON} With the same designs the spread is rounding alone.",
+        margin=f"{EXACT}; spread 1e-8 relative",
+        margin_reason=f"{EXACT_REASON} With the same designs the spread is rounding alone.",
         experiments=("over-parametrised",),
         judge=_shared_projections,
     ),
@@ -733,8 +658,8 @@ CLAIMS: tuple[Claim, ...] = (
         r"With fresh designs the surviving signal decays like $\phi_0^{-n}$, "
         "to the null predictor.",
         measure="Simulated bias against $1 - (T_0/d)^n$ of the signal.",
-        margin=_EXACT,
-        margin_reason=_EXACT_REASON,
+        margin=EXACT,
+        margin_reason=EXACT_REASON,
         experiments=("over-parametrised",),
         judge=_fresh_projections,
     ),
@@ -744,8 +669,8 @@ CLAIMS: tuple[Claim, ...] = (
         "The noise of over-parametrised generators saturates with fresh designs and grows linearly "
         "with a shared one.",
         measure="Simulated risk and noise against the closed forms.",
-        margin=_ASYMPTOTIC,
-        margin_reason=_ASYMPTOTIC_REASON,
+        margin=ASYMPTOTIC,
+        margin_reason=ASYMPTOTIC_REASON,
         experiments=("saturation",),
         judge=_saturation,
     ),
@@ -817,8 +742,8 @@ CLAIMS: tuple[Claim, ...] = (
         r"labels worse; with a ridge for $T_0$ samples they do not.",
         measure="Simulated risk against theory at every T, an interior minimum of the one curve, "
         "monotone fall of the other.",
-        margin=_ASYMPTOTIC,
-        margin_reason=_ASYMPTOTIC_REASON,
+        margin=ASYMPTOTIC,
+        margin_reason=ASYMPTOTIC_REASON,
         experiments=("power-law-samples",),
         judge=_rising_error,
     ),
@@ -839,7 +764,7 @@ CLAIMS: tuple[Claim, ...] = (
         r"The second moment of a product of projections is $\Sigma^n$ times a product of matrices "
         "$A_m$.",
         measure="Simulated signal after 1 to 4 projections against the product and the recursion.",
-        margin=f"10 standard errors for the product; {_ASYMPTOTIC} for the recursion",
+        margin=f"10 standard errors for the product; {ASYMPTOTIC} for the recursion",
         margin_reason="The product is off by a fifth and more; the recursion is an equivalent.",
         experiments=("projections",),
         judge=_product_formula,

@@ -7,66 +7,21 @@ The numbers are computed here from `fragile_learning.regression.theory` and
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from fragile_learning.equivalents import df2, kappa
+from fragile_learning.errata import Erratum, errata_frame
 from fragile_learning.regression import power_laws, published, theory
 from fragile_learning.regression.chain import Chain, Stage
 from fragile_learning.spectra import Spectrum, source_condition_target
 
-__all__ = ["ERRATA", "Erratum", "errata_table"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Erratum:
-    """One correction.
-
-    Attributes
-    ----------
-    id : str
-        ``"E1"`` to ``"E21"``.
-    place : str
-        Where it stands in the paper.
-    printed, corrected : str
-        Both forms; inline mathematics between dollar signs.
-    setting : str
-        What the numbers are for. Empty if the matter is one of words.
-    numbers : callable
-        Returns the printed value and the corrected one at that setting.
-    """
-
-    id: str
-    place: str
-    printed: str
-    corrected: str
-    setting: str = ""
-    numbers: Callable[[], tuple[float, float]] | None = None
-
-    def decides(self) -> str:
-        """Give the setting and both numbers in words; a dash where there is nothing to compute."""
-        if self.numbers is None:
-            return "–"
-        printed, corrected = self.numbers()
-        return f"{self.setting}: printed {printed:.4g}, corrected {corrected:.4g}"
+__all__ = ["ERRATA", "errata_table"]
 
 
 def errata_table() -> pd.DataFrame:
     """Return all corrections, with columns id, place, printed, corrected and number."""
-    rows = [
-        {
-            "id": one.id,
-            "place": one.place,
-            "printed": one.printed,
-            "corrected": one.corrected,
-            "number": one.decides(),
-        }
-        for one in ERRATA
-    ]
-    return pd.DataFrame(rows)
+    return errata_frame(ERRATA)
 
 
 # --- the numbers ------------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Corrections to a paper, each with the numbers that decide; the rooms have the lists."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+__all__ = ["Erratum", "errata_frame"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Erratum:
+    """One correction.
+
+    Attributes
+    ----------
+    id : str
+        Like ``"E1"``.
+    place : str
+        Where it stands in the paper.
+    printed, corrected : str
+        Both forms; inline mathematics between dollar signs.
+    setting : str
+        What the numbers are for. Empty if the matter is one of words.
+    numbers : callable
+        Returns the printed value and the corrected one at that setting.
+    """
+
+    id: str
+    place: str
+    printed: str
+    corrected: str
+    setting: str = ""
+    numbers: Callable[[], tuple[float, float]] | None = None
+
+    def decides(self) -> str:
+        """Give the setting and both numbers in words; a dash where there is nothing to compute."""
+        if self.numbers is None:
+            return "–"
+        printed, corrected = self.numbers()
+        return f"{self.setting}: printed {printed:.4g}, corrected {corrected:.4g}"
+
+
+def errata_frame(errata: Iterable[Erratum]) -> pd.DataFrame:
+    """Tabulate corrections: columns id, place, printed, corrected and number."""
+    rows = [
+        {
+            "id": one.id,
+            "place": one.place,
+            "printed": one.printed,
+            "corrected": one.corrected,
+            "number": one.decides(),
+        }
+        for one in errata
+    ]
+    return pd.DataFrame(rows)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
 from fragile_learning.spectra import Spectrum
 from fragile_learning.statistics import check_mean, z_bound
@@ -331,6 +332,8 @@ def test_the_best_weight(n):
     def risk(weight):
         return theory.excess_risk(dataclasses.replace(one, synthetic_weight=weight)).total
 
+    found = minimize_scalar(risk, bounds=(0, 1), method="bounded", options={"xatol": 1e-10})
+    assert best == pytest.approx(found.x, rel=1e-5)
     assert risk(best) <= min(risk(0.0), risk(0.5), risk(best * 0.98), risk(best * 1.02))
     if n == 40_000:
         assert best / (100 / n * 0.25 / (0.5 * 0.5)) == pytest.approx(0.95, abs=0.05)
@@ -351,6 +354,14 @@ def test_the_best_ridge():
         value = (k**2 * (r2 + p2**2 * c2) + (s2 + p2 * (1 - p2) * c2) * phi) / ((1 + k) ** 2 - phi)
         value += p2**2 * c2 * (1 - k) / (1 + k)
         assert theory.excess_risk_grid(one, ridge=ridge).total == pytest.approx(value, rel=1e-12)
+    for n, fraction in ((800, 0.3), (200, 0.5), (50, 0.5)):
+        one = dataclasses.replace(white(n, fraction, None), target=np.full(100, 0.1))
+
+        def risk(log_ridge, one=one):
+            return theory.excess_risk_grid(one, ridge=np.exp(log_ridge)).total.item()
+
+        found = minimize_scalar(risk, bounds=(-6, 3), method="bounded", options={"xatol": 1e-10})
+        assert theory.optimal_ridge(one) == pytest.approx(np.exp(found.x), rel=1e-5)
     quiet = dataclasses.replace(white(800, 0.3, None, shift=0.0, noise=0.0))
     assert theory.optimal_ridge(quiet) == 0.0
     assert theory.optimal_ridge(dataclasses.replace(one, target=np.zeros(100))) == np.inf

@@ -21,21 +21,18 @@ Array = NDArray[np.float64]
 def exact_excess_risk(mixture: Mixture) -> MixtureRisk:
     r"""Give the expected risk of least squares on a mixture, at finite size and any spectrum.
 
-    With :math:`n > d + 1` samples, :math:`\beta = d(n-d)/(n(n-1)(n+2))`,
-    :math:`\alpha = d^2/n^2 - 2\beta/n`, :math:`T_1 = \alpha n_2^2 + 2\beta n_2`,
-    :math:`T_2 = \alpha n_2 + \beta(n_2^2+n_2)`, :math:`b = (T_2-T_1/d)/(d^2+d-2)` and
-    :math:`A = (T_1-2db)/d^2`,
+    With :math:`n > d + 1` samples and :math:`J = (n-2)(d+2)/((n+2)(n-d-1))`,
 
     .. math::
 
         V = \sigma^2 \frac{d}{n-d-1}, \qquad
-        \zeta = c^2 \Big[A + b + b\,\frac{nd-2}{n-d-1}\Big], \qquad
+        \zeta = c^2 \Big[p_2^2 + p_1p_2\,\frac{nJ - 1}{n-1}\Big], \qquad
         c^2 = \mathrm{tr}\,\Sigma\Delta .
 
     Parameters
     ----------
     mixture : Mixture
-        Without ridge, projection and weight, ``n_samples > n_features + 1``, at least 2 features.
+        Without ridge, projection and weight, ``n_samples > n_features + 1``.
 
     Returns
     -------
@@ -47,12 +44,12 @@ def exact_excess_risk(mixture: Mixture) -> MixtureRisk:
     TypeError
         If ``mixture`` is not a `Mixture`.
     ValueError
-        If it has a ridge, a width or a weight, or too few samples or features.
+        If it has a ridge, a width or a weight, or too few samples.
 
     References
     ----------
-    Derived here: the whitened synthetic Gram matrix is a matrix-variate beta variable, independent
-    of the Wishart matrix of all samples and invariant under rotations.
+    Derived here: the rotation of the whitened samples is uniform and independent of their Wishart
+    matrix, so that two moments of a random projection are all that is needed.
 
     Examples
     --------
@@ -70,10 +67,10 @@ def exact_excess_risk(mixture: Mixture) -> MixtureRisk:
             "mixture must have ridge = 0, width = None and synthetic_weight = None for an exact "
             f"law, got {mixture.ridge}, {mixture.width} and {mixture.synthetic_weight}"
         )
-    if d < 2 or n <= d + 1:
+    if n <= d + 1:
         raise ValueError(
-            "mixture must have n_features >= 2 and n_samples > n_features + 1 for an exact law, "
-            f"got n_features = {d}, n_samples = {n}"
+            "mixture must have n_samples > n_features + 1 for an exact law, "
+            f"got n_samples = {n}, n_features = {d}"
         )
     synthetic = mixture.synthetic_fraction
     noise = (1.0 - synthetic) * mixture.noise_std_real**2
@@ -85,13 +82,9 @@ def exact_excess_risk(mixture: Mixture) -> MixtureRisk:
 
 def _kept(n: int, d: int, k: int) -> float:
     """Share of the synthetic teacher's squared error that least squares takes over."""
-    beta = d * (n - d) / (n * (n - 1) * (n + 2))
-    alpha = d**2 / n**2 - 2.0 * beta / n
-    trace_squared = alpha * k**2 + 2.0 * beta * k
-    square_trace = alpha * k + beta * (k**2 + k)
-    b = (square_trace - trace_squared / d) / (d**2 + d - 2)
-    a = (trace_squared - 2.0 * d * b) / d**2
-    return a + b + b * (n * d - 2) / (n - d - 1)
+    inflation = n * (n - 2) * (d + 2) / ((n + 2) * (n - d - 1))
+    p2 = k / n
+    return p2**2 + p2 * (1.0 - p2) * (inflation - 1.0) / (n - 1)
 
 
 def iterate_mixing(

@@ -424,8 +424,9 @@ def _narrowed(risk: Callable[[Array], Array], points: Array) -> tuple[float, flo
         low, high = points[max(best - 1, 0)], points[min(best + 1, points.size - 1)]
         if high - low <= 1e-9 * max(abs(high), abs(low), 1e-6):
             return float(points[best]), float(values[best]), at_end
-        points = np.union1d(np.linspace(low, high, 25), points[best])
-        values = risk(points)
+        finer = np.linspace(low, high, 25)
+        finer[np.argmin(np.abs(finer - points[best]))] = points[best]
+        points, values = finer, risk(finer)
 
 
 def _weighted_limit(

@@ -209,11 +209,8 @@ def random_feature_mixing(
     generator = as_generator(rng)
     order = generator.permutation(n_pool)
     layer, teacher_layer = (int(seed) for seed in generator.integers(2**63, size=2))
-    prepare, labels, truth = (
-        image_scaling(task),
-        _labels(task.train_classes),
-        _labels(task.test_classes),
-    )
+    prepare = image_scaling(task)
+    labels, truth = _labels(task.train_classes), _labels(task.test_classes)
 
     def seen(images: Array) -> Array:
         return relu_features(images, width=wide[-1], rng=layer)

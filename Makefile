@@ -14,7 +14,7 @@ PORT ?= 8000
 CONSTRAINTS ?= constraints.txt
 # Address of PyTorch's index of CPU builds, from PyTorch's own install page. Empty: the plain wheel.
 TORCH_INDEX ?=
-EXTRAS := book,cluster,dev,test,torch
+EXTRAS := book,cluster,dev,llm,test,torch
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

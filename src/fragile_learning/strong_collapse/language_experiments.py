@@ -306,7 +306,7 @@ LANGUAGE_EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         "strong_collapse/stories",
-        "Small GPTs on stories of a grammar and of a GPT; full: 75 students, 1 million tokens each.",
+        "Small GPTs on stories of a grammar and of a GPT; full: 75 students of a million tokens.",
         stories_point,
         {
             # shows the machinery and decides nothing: one seed, half the width, fewer tokens

@@ -42,6 +42,7 @@ from fragile_learning.strong_collapse.language import (
     stationary_law,
     story_floor,
     story_grammar,
+    story_mask,
 )
 from fragile_learning.sweeps import Experiment, grid
 
@@ -181,15 +182,18 @@ def _world(
         token_budgets=[n_generator_tokens],
         evaluate=lambda _: None,
     )
-    # enough for a student that meets shorter stories than the grammar's
-    count = int(1.15 * n_tokens / grammar.mean_length) + 200
+    # as many stories as the student of any mixture reads, whichever source has the shorter ones
+    needed = 1.02 * n_tokens + 1000
     source = torch.Generator().manual_seed(int(writing.generate_state(1)[0]))
     parts: list[NDArray[np.int64]] = []
-    n_written = n_whole = 0
-    while n_whole < count:  # stories that did not end are not used, as poor ones in the paper
-        written = generator.generate(count - n_whole, generator=source).numpy()
+    n_written = n_whole = n_read = 0
+    while min(n_read, n_whole * grammar.mean_length) < needed:
+        written = generator.generate(1024, generator=source).numpy()
+        # stories that do not end are left out, as the paper leaves out poor ones
         parts.append(written[(written == END).any(axis=1)])
-        n_written, n_whole = n_written + len(written), n_whole + len(parts[-1])
+        n_written += len(written)
+        n_whole += len(parts[-1])
+        n_read += int(story_mask(parts[-1]).sum())
         if n_whole < 0.1 * n_written:
             raise ValueError(
                 f"n_generator_tokens must be large enough for stories that end, got "
@@ -202,7 +206,7 @@ def _world(
         "stories": stories,
         "truth": truth,
         "logs": logs,
-        "real": grammar.sample(count, rng=real),
+        "real": grammar.sample(n_whole, rng=real),
         "synthetic": synthetic,
         "mixing": drawn,
         "generator_excess": excess,

@@ -26,6 +26,8 @@ class Erratum:
         What the numbers are for. Empty if the matter is one of words.
     numbers : callable
         Returns the printed value and the corrected one at that setting.
+    labels : tuple of str
+        What the two numbers are.
     """
 
     id: str
@@ -34,13 +36,14 @@ class Erratum:
     corrected: str
     setting: str = ""
     numbers: Callable[[], tuple[float, float]] | None = None
+    labels: tuple[str, str] = ("printed", "corrected")
 
     def decides(self) -> str:
         """Give the setting and both numbers in words; a dash where there is nothing to compute."""
         if self.numbers is None:
             return "–"
-        printed, corrected = self.numbers()
-        return f"{self.setting}: printed {printed:.4g}, corrected {corrected:.4g}"
+        values = zip(self.labels, self.numbers(), strict=True)
+        return f"{self.setting}: " + ", ".join(f"{label} {value:.4g}" for label, value in values)
 
 
 def errata_frame(errata: Iterable[Erratum]) -> pd.DataFrame:

@@ -1,0 +1,623 @@
+"""Figures of the room: each draws the tables it is given and computes nothing but means.
+
+Lines are predictions, points are simulations or measurements with two standard errors. The share of
+synthetic data has one colour, marker and dash in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fragile_learning.style import FIGURE_WIDTH, PALETTE, foreground, generation_style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "help_figure",
+    "image_figure",
+    "image_width_figure",
+    "iterative_figure",
+    "markov_figure",
+    "network_figure",
+    "pareto_figure",
+    "ridge_figure",
+    "sample_figure",
+    "story_figure",
+    "weight_figure",
+    "width_figure",
+]
+
+_RISK = "excess risk"
+_REFERENCE: dict[str, Any] = {"color": PALETTE["reference"], "linestyle": ":", "lw": 1.2}
+_STAR: dict[str, Any] = {"linestyle": "none", "marker": "*", "markersize": 11, "zorder": 5}
+
+
+def _panels(count: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """Panels below each other: they stay readable on a phone."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(count, 1, figsize=(FIGURE_WIDTH, height * count), squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def _looks(values: Iterable[float]) -> dict[float, dict[str, Any]]:
+    """Colour, marker and dash of each value, from real to synthetic."""
+    ordered = sorted({float(value) for value in values})
+    ranks = range(len(ordered))
+    return {
+        value: generation_style(rank, ranks) for rank, value in zip(ranks, ordered, strict=True)
+    }
+
+
+def _line(axes: Axes, x: Any, y: Any, look: dict[str, Any], **more: Any) -> None:
+    axes.plot(x, y, color=look["color"], linestyle=look["linestyle"], lw=1.4, **more)
+
+
+def _points(axes: Axes, x: Any, mean: Any, error: Any, look: dict[str, Any], **more: Any) -> None:
+    axes.errorbar(
+        x,
+        mean,
+        2.0 * np.asarray(error, float),
+        fmt=look["marker"],
+        color=look["color"],
+        markersize=4.5,
+        linewidth=1.0,
+        **more,
+    )
+
+
+def _legend_above(axes: Axes, columns: int = 3, **more: Any) -> None:
+    """Put a legend above all panels, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=columns,
+        handletextpad=0.3,
+        columnspacing=1.2,
+        **more,
+    )
+
+
+def _share(value: float) -> str:
+    return "real only" if value == 0.0 else f"$p_2$ = {value:g}"
+
+
+def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Risk against samples, for least squares (above) and for a power law with ridge (below).
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``sample-sweep``.
+    curves : DataFrame
+        Of `fragile_learning.strong_collapse.curves.curves` for it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, panels = _panels(2)
+    titles = {"least squares": "least squares", "ridge 1/n": r"power law, ridge $\lambda = 1/n$"}
+    looks = _looks(curves["synthetic_fraction"])
+    for axes, (policy, title) in zip(panels, titles.items(), strict=True):
+        for share, look in looks.items():
+            line = curves[(curves["policy"] == policy) & (curves["synthetic_fraction"] == share)]
+            rows = table[(table["policy"] == policy) & (table["synthetic_fraction"] == share)]
+            _line(axes, line["n_samples"], line["total"], look)
+            _points(
+                axes,
+                rows["n_samples"],
+                rows["mean_total"],
+                rows["se_total"],
+                look,
+                label=_share(share),
+            )
+            departure = float(line["departure"].iloc[0])
+            if np.isfinite(departure):
+                axes.plot(
+                    departure,
+                    line["floor"].iloc[0],
+                    color=look["color"],
+                    markeredgecolor=foreground(),
+                    **_STAR,
+                )
+        axes.set(xscale="log", yscale="log", xlabel="samples $n$", ylabel=_RISK, title=title)
+    panels[0].plot([], [], color=PALETTE["reference"], label="clean law meets floor", **_STAR)
+    _legend_above(panels[0])
+    return figure
+
+
+def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Clean risk and what collapse adds against width: more features than samples, then fewer.
+
+    Parameters
+    ----------
+    table, curves : DataFrame
+        Of the experiment ``width-sweep``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, panels = _panels(2)
+    sizes = sorted(set(table["n_features"]), reverse=True)
+    clean = {"color": PALETTE["real"], "linestyle": "-", "marker": "o"}
+    gap = {"color": PALETTE["synthetic"], "linestyle": "--", "marker": "s"}
+    for axes, size in zip(panels, sizes, strict=True):
+        rows = table[table["n_features"] == size]
+        n = int(rows["n_samples"].iloc[0])
+        line = curves[(curves["n_features"] == size) & (curves["ridge"] == "fixed")]
+        best = curves[(curves["n_features"] == size) & (curves["ridge"] == "best")]
+        _line(axes, line["width"], line["clean"], clean)
+        _line(axes, line["width"], line["gap"], gap)
+        axes.plot(
+            best["width"],
+            best["gap"],
+            color=PALETTE["mixed"],
+            lw=1.4,
+            linestyle="-.",
+            label="collapse, best ridge",
+        )
+        _points(
+            axes, rows["width"], rows["mean_clean"], rows["se_clean"], clean, label="clean labels"
+        )
+        _points(
+            axes,
+            rows["width"],
+            rows["mean_collapse"],
+            rows["se_collapse"],
+            gap,
+            label="collapse",
+        )
+        axes.axvline(n, **_REFERENCE)
+        axes.annotate(
+            "$m = n$",
+            (n, 0.97),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="top",
+        )
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="width $m$",
+            ylabel=_RISK,
+            title=f"$d$ = {size}, $n$ = {n}",
+            xlim=(line["width"].min() * 5, line["width"].max()),
+        )
+    low, high = (axes.get_ylim() for axes in panels)
+    for axes in panels:
+        axes.set_ylim(max(min(low[0], high[0]), 3e-3), max(low[1], high[1]))
+    _legend_above(panels[0])
+    return figure
+
+
+def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Risk with a mixture against risk with real labels; a panel for each number of synthetic ones.
+
+    Parameters
+    ----------
+    table, curves : DataFrame
+        Of the experiment ``pareto``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib as mpl
+
+    counts = sorted(set(curves["n_synthetic"]))
+    n = int(curves["n_samples"].iloc[0])
+    figure, panels = _panels(len(counts), 3.6)
+    scale = mpl.colors.LogNorm(curves["per_sample"].min(), curves["per_sample"].max())
+    colors = mpl.colormaps["viridis"]
+    markers = dict(zip(sorted(set(curves["shift_size"])), ("s", "D", "^", "v"), strict=False))
+    for axes, count in zip(panels, counts, strict=True):
+        for size, marker in markers.items():
+            line = curves[(curves["n_synthetic"] == count) & (curves["shift_size"] == size)]
+            axes.plot(line["clean"], line["mixed"], color=PALETTE["reference"], lw=0.8, zorder=1)
+            shown = line.iloc[::4]
+            axes.scatter(
+                shown["clean"],
+                shown["mixed"],
+                c=colors(scale(shown["per_sample"].to_numpy())),
+                s=22,
+                marker=marker,
+                zorder=2,
+            )
+            axes.plot(
+                [],
+                [],
+                color=foreground(),
+                marker=marker,
+                linestyle="none",
+                label=f"$c^2$ = {size:g}",
+            )
+            rows = table[(table["n_synthetic"] == count) & (table["shift_size"] == size)]
+            axes.errorbar(
+                rows["mean_clean"],
+                rows["mean_mixed"],
+                2.0 * rows["se_mixed"],
+                2.0 * rows["se_clean"],
+                fmt="none",
+                ecolor=foreground(),
+                linewidth=1.2,
+                zorder=4,
+            )
+        axes.axline((1.0, 1.0), slope=1.0, **_REFERENCE)
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="excess risk, real labels only",
+            ylabel="excess risk, mixture",
+            title=f"{count} of {n} labels synthetic",
+        )
+        for axis, (low, high) in (
+            (axes.xaxis, axes.get_xlim()),
+            (axes.yaxis, axes.get_ylim()),
+        ):
+            ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10) if low <= tick <= high]
+            axis.set_major_locator(mpl.ticker.FixedLocator(ticks))
+            axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(mpl.ticker.NullLocator())
+    bar = figure.colorbar(
+        mpl.cm.ScalarMappable(scale, colors), ax=panels, location="bottom", fraction=0.04
+    )
+    bar.set_label("width over samples, $m/n$")
+    _legend_above(panels[0], 4)
+    return figure
+
+
+def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Risk of weighted least squares against the weight, beside the reported formula.
+
+    Parameters
+    ----------
+    table, curves : DataFrame
+        Of the experiment ``weights``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 3.8)
+    look = {"color": PALETTE["mixed"], "linestyle": "-", "marker": "o"}
+    _line(axes, curves["weight"], curves["total"], look, label="derived here")
+    axes.plot(
+        curves["weight"],
+        curves["reported"],
+        color=PALETTE["synthetic"],
+        linestyle="--",
+        lw=1.4,
+        label="as reported",
+    )
+    axes.plot(curves["weight"], curves["floor"], **_REFERENCE, label=r"floor $\alpha^2c^2$")
+    _points(axes, table["weight"], table["mean_total"], table["se_total"], look, label="simulated")
+    best = float(curves["best"].iloc[0])
+    axes.plot(
+        best,
+        np.interp(best, curves["weight"], curves["total"]),
+        color=PALETTE["theory"],
+        markeredgecolor=foreground(),
+        label="best weight",
+        **_STAR,
+    )
+    axes.set(yscale="log", xlabel=r"weight $\alpha$ of the synthetic half", ylabel=_RISK)
+    axes.set_ylim(bottom=3e-3)
+    _legend_above(axes)
+    return figure
+
+
+def iterative_figure(table: pd.DataFrame) -> Figure:
+    """Risk against rounds of mixing, real samples fresh or reused.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``iterative-mixing``, one size.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 3.8)
+    looks: dict[str, dict[str, Any]] = {
+        "fresh": {"color": PALETTE["real"], "linestyle": "-", "marker": "o"},
+        "reused": {"color": PALETTE["synthetic"], "linestyle": "--", "marker": "s"},
+        "reused, inputs too": {"color": PALETTE["mixed"], "linestyle": ":", "marker": "^"},
+    }
+    names = {
+        "fresh": "fresh real samples",
+        "reused": "the same real samples",
+        "reused, inputs too": "… and the same inputs",
+    }
+    halves = table[table["synthetic_fraction"] < 1.0]
+    for mode, look in looks.items():
+        rows = halves[halves["mode"] == mode]
+        _line(axes, rows["round"], rows["theory"], look)
+        _points(axes, rows["round"], rows["mean"], rows["se"], look, label=names[mode])
+    axes.axhline(float(halves["real_alone"].iloc[0]), **_REFERENCE, label="real samples alone")
+    axes.set(yscale="log", xlabel="round", ylabel=_RISK)
+    _legend_above(axes, 2)
+    return figure
+
+
+def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Risk against ridge on real labels (above) and on a mixture (below), for growing data.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``best-ridge``: the limit of the best ridge and of its risk.
+    curves : DataFrame
+        Of the same.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    shares = sorted(set(curves["synthetic_fraction"]))
+    figure, panels = _panels(len(shares), 2.7)
+    looks = _looks(curves["aspect_ratio"])
+    for axes, share in zip(panels, shares, strict=True):
+        for ratio, look in sorted(looks.items(), reverse=True):
+            rows = curves[
+                (curves["synthetic_fraction"] == share) & (curves["aspect_ratio"] == ratio)
+            ]
+            _line(axes, rows["ridge"], rows["total"], look, label=f"$d/n$ = {ratio:g}")
+            axes.plot(
+                rows["best_ridge"].iloc[0],
+                rows["best_total"].iloc[0],
+                color=look["color"],
+                markeredgecolor=foreground(),
+                **_STAR,
+            )
+        limits = table[(table["synthetic_fraction"] == share) & (table["shift_size"] == 1.0)]
+        if len(limits):
+            axes.axvline(limits["predicted_ridge"].iloc[0], **_REFERENCE)
+            axes.axhline(limits["predicted_risk"].iloc[0], **_REFERENCE)
+        title = "real labels only" if share == 0.0 else f"$p_2$ = {share:g}"
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel=r"ridge $\lambda$",
+            ylabel=_RISK,
+            title=title,
+            ylim=(2e-3, 3.0),
+        )
+    _legend_above(panels[0])
+    return figure
+
+
+def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """Risk against the number of synthetic samples added to a hundred real ones.
+
+    Parameters
+    ----------
+    table, curves : DataFrame
+        Of the experiment ``helpful-synthetic``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 3.8)
+    for size, look in _looks(curves["relative_shift"]).items():
+        line = curves[curves["relative_shift"] == size]
+        rows = table[table["relative_shift"] == size]
+        _line(axes, line["n_synthetic"], line["total"], look)
+        _points(
+            axes,
+            rows["n_synthetic"],
+            rows["mean_total"],
+            rows["se_total"],
+            look,
+            label=f"{size:g} of the threshold",
+        )
+    axes.axhline(float(curves["total"].iloc[0]), **_REFERENCE)
+    axes.set_xscale("symlog", linthresh=3.0)
+    axes.set(
+        yscale="log",
+        xlabel="synthetic samples $n_2$",
+        ylabel=_RISK,
+        xlim=(-0.3, curves["n_synthetic"].max() * 1.2),
+    )
+    _legend_above(axes, 2, title="$c^2$")
+    return figure
+
+
+# --- measurements -----------------------------------------------------------------------------
+
+
+def _means(rows: Any, by: str, column: str) -> tuple[Any, Any, Any]:
+    """Places, means and standard errors of a column."""
+    groups = rows.groupby(by)[column]
+    return groups.mean().index.to_numpy(), groups.mean().to_numpy(), groups.sem().to_numpy()
+
+
+def image_figure(table: pd.DataFrame) -> Figure:
+    """Test error of random features against samples, for each share of generated labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``image-mixing``, one data set.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 4.0)
+    rows: Any = table
+    for share, look in _looks(rows["synthetic_fraction"]).items():
+        chosen = rows[rows["synthetic_fraction"] == share]
+        x, mean, error = _means(chosen, "n_samples", "error")
+        _points(axes, x, mean, error, look, label=_share(share))
+        _line(axes, x, mean, look)
+    last = rows[rows["n_samples"] == rows["n_samples"].max()]
+    quality = float((last["generator_error"] - last["clean_error"]).mean())
+    clean = float(last["clean_error"].mean())
+    end = float(rows["n_samples"].max())
+    for share, look in _looks(rows["synthetic_fraction"]).items():
+        if share > 0.0:
+            axes.plot(
+                end * 1.25,
+                clean + share**2 * quality,
+                marker="_",
+                markersize=14,
+                markeredgewidth=2.0,
+                color=look["color"],
+                linestyle="none",
+            )
+    axes.plot(
+        [],
+        [],
+        marker="_",
+        markersize=14,
+        markeredgewidth=2.0,
+        color=PALETTE["reference"],
+        linestyle="none",
+        label="predicted floor",
+    )
+    axes.set(xscale="log", yscale="log", xlabel="images $n$", ylabel="squared test error")
+    _legend_above(axes)
+    return figure
+
+
+def image_width_figure(table: pd.DataFrame) -> Figure:
+    """Gap between mixed and clean test error against width, at a fixed number of images.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``image-width``, one data set.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 3.6)
+    rows: Any = table.assign(gap=table["error"] - table["clean_error"])
+    n = int(rows["n_samples"].iloc[0])
+    for share, look in _looks(rows["synthetic_fraction"]).items():
+        x, mean, error = _means(rows[rows["synthetic_fraction"] == share], "width", "gap")
+        _points(axes, x, mean, error, look, label=_share(share))
+        _line(axes, x, mean, look)
+    axes.axhline(0.0, **_REFERENCE)
+    axes.axvline(n, **_REFERENCE)
+    axes.annotate(
+        "$m = n$",
+        (n, 0.97),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="top",
+    )
+    axes.set(xscale="log", xlabel="width $m$", ylabel="gap to clean labels")
+    _legend_above(axes)
+    return figure
+
+
+def network_figure(table: pd.DataFrame) -> Figure:
+    """Gap of trained networks against width, one panel for each number of images.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``two-layer-networks``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows: Any = table
+    sizes = sorted(set(rows["n_samples"]))
+    figure, panels = _panels(len(sizes), 2.6)
+    looks = _looks(rows["synthetic_fraction"])
+    for axes, size in zip(panels, sizes, strict=True):
+        here = rows[rows["n_samples"] == size]
+        for share, look in looks.items():
+            chosen = here[here["synthetic_fraction"] == share]
+            x, mean, error = _means(chosen, "width", "error")
+            _points(axes, x, mean, error, look, label=_share(share))
+            _line(axes, x, mean, look)
+        axes.set(
+            xscale="log", xlabel="width $m$", ylabel="squared test error", title=f"$n$ = {size:,}"
+        )
+    _legend_above(panels[0])
+    return figure
+
+
+def markov_figure(table: pd.DataFrame) -> Figure:
+    """Excess log-loss of bigram models against tokens, with the floor of each mixture.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``markov-chain``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = _panels(1, 4.0)
+    rows: Any = table
+    for share, look in _looks(rows["synthetic_fraction"]).items():
+        chosen = rows[rows["synthetic_fraction"] == share]
+        x, mean, error = _means(chosen, "tokens", "excess")
+        _points(axes, x, mean, error, look, label=_share(share))
+        _line(axes, x, mean, look)
+        floor = float(chosen["floor"].mean())
+        if floor > 0.0:
+            axes.axhline(floor, color=look["color"], linestyle=":", lw=1.2)
+    axes.plot([], [], **_REFERENCE, label="floor")
+    axes.set(xscale="log", yscale="log", xlabel="tokens", ylabel="excess log-loss, nats a token")
+    _legend_above(axes)
+    return figure
+
+
+def story_figure(table: pd.DataFrame) -> Figure:
+    """Excess log-loss of small transformers against tokens, one panel for each depth.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``stories``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows: Any = table
+    depths = sorted(set(rows["n_layers"]))
+    figure, panels = _panels(len(depths), 2.8)
+    looks = _looks(rows["synthetic_fraction"])
+    for axes, depth in zip(panels, depths, strict=True):
+        here = rows[rows["n_layers"] == depth]
+        for share, look in looks.items():
+            chosen = here[here["synthetic_fraction"] == share]
+            x, mean, error = _means(chosen, "tokens", "excess")
+            _points(axes, x, mean, error, look, label=_share(share))
+            _line(axes, x, mean, look)
+        axes.axhline(
+            float(here["generator_excess"].mean()), **_REFERENCE, label="generator's excess"
+        )
+        plural = "layer" if depth == 1 else "layers"
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="tokens",
+            ylabel="excess log-loss",
+            title=f"{depth} {plural}",
+        )
+    _legend_above(panels[0])
+    return figure

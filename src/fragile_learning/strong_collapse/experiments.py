@@ -341,11 +341,12 @@ def least_squares_point(
     n_replicates: int,
     rng: np.random.Generator,
 ) -> Row:
-    """Least squares at a small size against its exact law, on an uneven spectrum."""
+    """Least squares at a small size against its exact law: uneven spectrum, shift of size 1."""
+    spectrum, square = Spectrum.power_law(n_features, 1.0), np.linspace(0.1, 1.0, n_features)
     mixture = Mixture(
-        Spectrum.power_law(n_features, 1.0),
+        spectrum,
         np.ones(n_features),
-        RandomShift(np.linspace(0.1, 1.0, n_features)),
+        RandomShift(square / (spectrum.eigenvalues @ square)),
         n_real,
         n_synthetic,
         0.0,

@@ -303,7 +303,19 @@ LANGUAGE_EXPERIMENTS: tuple[Experiment, ...] = (
         markov_chain_point,
         {
             "quick": _chains(4, [5_000, 20_000, 80_000, 320_000, 1_200_000]),
-            "full": _chains(30, [5_000, 20_000, 80_000, 320_000, 1_200_000, 5_000_000, 20_000_000]),
+            "full": _chains(
+                50,
+                [
+                    5_000,
+                    20_000,
+                    80_000,
+                    320_000,
+                    1_200_000,
+                    5_000_000,
+                    20_000_000,
+                    100_000_000,
+                ],
+            ),
         },
         seed=SEED + 1,
         columns=("synthetic_fraction", "tokens", "excess", "floor", "generator_excess"),

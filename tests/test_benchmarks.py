@@ -11,6 +11,7 @@ import pytest
 
 from fragile_learning.regression.simulation import simulate_excess_risk
 from fragile_learning.statistics import z_bound
+from fragile_learning.strong_collapse.simulation import simulate_excess_risk as simulate_mixture
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 FALSE_ALARM = 1e-8
@@ -45,6 +46,26 @@ def test_simulations_have_one_mean(bench, kind, fit):
     ours = simulate_excess_risk(chain, 1000, rng=rng).total
     plain = np.array([module.plain_risk(chain, getattr(module, fit), rng) for _ in range(1000)])
     error = np.sqrt((ours.var(ddof=1) + plain.var(ddof=1)) / 1000)
+    bound = z_bound(FALSE_ALARM) * error
+    assert abs(ours.mean() - plain.mean()) < bound
+    assert bound < 0.2 * plain.mean()
+
+
+def test_the_law_of_a_mixture_is_that_of_the_scalar_solver(bench):
+    module = bench("bench_strong_collapse")
+    widths = module.widths_of(100, 12)
+    expected = module.plain(300, (60, 400), widths)
+    assert module.ours(300, (60, 400), widths) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["least squares", "ridge", "projection"])
+def test_mixtures_have_one_mean(bench, kind):
+    module = bench("bench_strong_collapse")
+    mixture = module.mixture_of(kind, 9, 40)
+    rng = np.random.default_rng(2)
+    ours = simulate_mixture(mixture, 2000, rng=rng).total
+    plain = np.array([module.plain_risk(mixture, rng) for _ in range(2000)])
+    error = np.sqrt((ours.var(ddof=1) + plain.var(ddof=1)) / 2000)
     bound = z_bound(FALSE_ALARM) * error
     assert abs(ours.mean() - plain.mean()) < bound
     assert bound < 0.2 * plain.mean()

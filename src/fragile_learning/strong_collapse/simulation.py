@@ -15,6 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor
+from scipy.linalg.lapack import dpotri
 
 from fragile_learning._validation import as_generator, real_number, whole_number
 from fragile_learning.strong_collapse.general import checked_problem
@@ -60,7 +62,8 @@ def simulate_excess_risk(
     Notes
     -----
     No approximation. Time :math:`O(d^2\max(d, m))` a replicate and memory :math:`O(d\max(d, m))`,
-    whatever the number of samples.
+    whatever the number of samples: a group of more samples than features counts by ``n_features``
+    rows, and the linear map from labels to weights is all that is computed.
 
     Examples
     --------
@@ -149,31 +152,72 @@ def _replicate(
     width: int | None,
     rng: np.random.Generator,
 ) -> tuple[float, float, float, float]:
-    grams = [  # M_g
-        (group.weight / samples) * _gram(group.n_samples, root, rng)
-        for group, root in zip(groups, roots, strict=True)
+    size = len(w)
+    scales = [group.weight / samples for group in groups]
+    parts = [  # of each group's design, times sqrt(a / n): M_g = part' part
+        _rows(group.n_samples, np.sqrt(scale) * root, rng)
+        for group, root, scale in zip(groups, roots, scales, strict=True)
     ]
-    both = sum(grams[1:], start=grams[0])
-    rank = sum(group.n_samples for group in groups)
-    response = _response(both, ridge, width, rank, rng)  # the paper's F; weights are F X'a y / n
-    half = _left(test_root, response)  # Sigma^(1/2) F
-    missed = half @ (both @ w) - _left(test_root, w)
-    variance = collapse = 0.0
-    displaced = np.zeros_like(w)
-    for group, gram in zip(groups, grams, strict=True):
-        if group.noise_std > 0.0:
-            noise = group.noise_std**2 * group.weight / samples
-            variance += noise * float(np.sum((half @ gram) * half))
+    projection = None
+    if width is not None:
+        projection = rng.standard_normal((width, size)) / np.sqrt(width)
+        if ridge == 0.0 and min(width, sum(map(len, parts))) >= size:
+            projection = None  # the features span everything: least squares
+    seen = parts if projection is None else [part @ projection.T for part in parts]
+
+    def lift(matrix: Array) -> Array:
+        """Sigma^(1/2) S' times a matrix."""
+        return _left(test_root, matrix if projection is None else projection.T @ matrix)
+
+    # Sigma^(1/2) F part_g' is ``fitted[g]``, or ``inner @ seen[g].T``, by the smaller system.
+    noise = [group.noise_std**2 * scale for group, scale in zip(groups, scales, strict=True)]
+    dual = sum(map(len, seen)) < seen[0].shape[1]
+    if dual:
+        rows = np.concatenate(seen)
+        both = lift(rows.T) @ _inverse(rows @ rows.T, ridge)
+        ends = np.cumsum([len(part) for part in parts])[:-1]
+        fitted = np.split(both, ends, axis=1)
+        variance = sum(level * np.vdot(own, own) for level, own in zip(noise, fitted, strict=True))
+        missed = sum(own @ (part @ w) for own, part in zip(fitted, parts, strict=True))
+    else:
+        grams = [one.T @ one for one in seen]
+        inner = lift(_inverse(sum(grams[1:], start=grams[0]), ridge))
+        spread = inner.T @ inner
+        variance = sum(level * np.vdot(spread, g) for level, g in zip(noise, grams, strict=True))
+        missed = inner @ sum(one.T @ (part @ w) for one, part in zip(seen, parts, strict=True))
+    missed = missed - _left(test_root, w)
+
+    collapse, displaced = 0.0, np.zeros(size)
+    for i, (group, part) in enumerate(zip(groups, parts, strict=True)):
+        if group.shift is None:
+            continue
         if isinstance(group.shift, FixedShift):
-            displaced += half @ (gram @ group.shift.coordinates)
-        elif group.shift is not None:
-            moved = half @ gram
-            if group.shift.covariance is not None:
-                collapse += float(np.sum((moved @ group.shift.covariance) * moved))
-            else:
-                collapse += float(np.sum(moved**2 @ group.shift.variances))
+            labels = part @ group.shift.coordinates
+            displaced += fitted[i] @ labels if dual else inner @ (seen[i].T @ labels)
+            continue
+        if dual:
+            moved = fitted[i] @ part
+        elif projection is None and 2 * len(part) > size:
+            moved = inner @ grams[i]
+        else:
+            moved = (inner @ seen[i].T) @ part
+        if group.shift.covariance is not None:
+            collapse += float(np.vdot(moved @ group.shift.covariance, moved))
+        else:
+            collapse += float(np.sum(np.square(moved, out=moved) @ group.shift.variances))
     collapse += float(displaced @ displaced)
-    return float(missed @ missed), variance, collapse, 2.0 * float(missed @ displaced)
+    return float(missed @ missed), float(variance), collapse, 2.0 * float(missed @ displaced)
+
+
+def _inverse(gram: Array, ridge: float) -> Array:
+    """Inverse of a positive definite matrix plus a multiple of the identity."""
+    shifted = gram.copy()
+    shifted[np.diag_indices_from(gram)] += ridge
+    factor, _ = cho_factor(shifted, overwrite_a=True, check_finite=False)
+    inverse: Array = dpotri(factor, overwrite_c=True)[0]  # its upper half
+    below = np.tri(len(gram), k=-1, dtype=bool)
+    inverse[below] = inverse.T[below]
+    return inverse
 
 
 def _root(covariance: Array) -> Array:
@@ -190,38 +234,16 @@ def _left(root: Array, other: Array) -> Array:
     return np.asarray(root[:, None] * other if other.ndim == 2 else root * other)
 
 
-def _gram(count: int, root: Array, rng: np.random.Generator) -> Array:
-    """``X'X`` of ``count`` Gaussian rows with covariance ``root @ root``."""
+def _rows(count: int, root: Array, rng: np.random.Generator) -> Array:
+    """At most ``n_features`` rows with the Gram matrix of ``count`` Gaussian ones."""
     size = len(root)
     if count < size:
         rows = rng.standard_normal((count, size))
     else:
-        rows = np.triu(rng.standard_normal((size, size)), 1)
+        rows = rng.standard_normal((size, size))
+        rows[np.tri(size, dtype=bool)] = 0.0
         rows[np.diag_indices(size)] = np.sqrt(rng.chisquare(count - np.arange(size)))
-    rows = rows * root if root.ndim == 1 else rows @ root
-    return np.asarray(rows.T @ rows)
-
-
-def _response(
-    gram: Array, ridge: float, width: int | None, n_samples: int, rng: np.random.Generator
-) -> Array:
-    """``S' (S M S' + ridge)^-1 S``; without ridge its part on the range of ``S M S'``."""
-    size = len(gram)
-    if width is None:
-        projection, inner = None, gram
-    else:
-        projection = rng.standard_normal((width, size)) / np.sqrt(width)
-        inner = projection @ gram @ projection.T
-    rank = min(n_samples, len(inner), size)
-    if ridge > 0.0 or rank == len(inner):
-        inner = inner + ridge * np.eye(len(inner))
-        solved = np.linalg.solve(inner, np.eye(size) if projection is None else projection)
-    else:
-        values, vectors = np.linalg.eigh(inner)
-        kept = vectors[:, len(inner) - rank :]
-        inverse = (kept / values[len(inner) - rank :]) @ kept.T
-        solved = inverse if projection is None else inverse @ projection
-    return np.asarray(solved if projection is None else projection.T @ solved)
+    return np.asarray(np.multiply(rows, root, out=rows) if root.ndim == 1 else rows @ root)
 
 
 def simulate_iterate_mixing(

@@ -501,7 +501,8 @@ def _roots(spectrum: Spectrum, samples: Array, widths: Array, penalty: Array) ->
     lower = np.zeros(samples.size)
     short = fewest < size
     if short.any():
-        lower[short] = kappa(spectrum, fewest[short], 0.0)
+        counts, where = np.unique(fewest[short], return_inverse=True)
+        lower[short] = np.asarray(kappa(spectrum, counts, 0.0))[where]
     root = lower.copy()
     open_points = np.flatnonzero(penalty > 0.0)
     nodes, weights = spectrum.measure

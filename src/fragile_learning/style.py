@@ -24,6 +24,7 @@ from fragile_learning._validation import choice
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "ShownFigure",
     "foreground",
     "generation_style",
+    "legend_above",
+    "panels",
     "show",
     "use",
 ]
@@ -190,6 +193,50 @@ def foreground() -> str:
     import matplotlib as mpl
 
     return str(mpl.rcParams["text.color"])
+
+
+def panels(count: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """Make panels below each other: they stay readable on a phone.
+
+    Parameters
+    ----------
+    count : int
+        >= 1.
+    height : float
+        Of each, in inches.
+
+    Returns
+    -------
+    figure, axes : Figure and list of Axes
+        From top to bottom.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(count, 1, figsize=(FIGURE_WIDTH, height * count), squeeze=False)
+    return figure, list(axes[:, 0])
+
+
+def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
+    """Put the legend of a panel above all panels, where it hides nothing.
+
+    Parameters
+    ----------
+    axes : Axes
+        Whose labels are shown.
+    columns : int
+    **options
+        For ``Figure.legend``.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    axes.figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=columns,
+        handletextpad=0.3,
+        columnspacing=1.2,
+        **options,
+    )
 
 
 def generation_style(generation: int, generations: Sequence[int] = _GENERATIONS) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fragile_learning.style import FIGURE_WIDTH, PALETTE, foreground, generation_style
+from fragile_learning.style import PALETTE, foreground, generation_style, legend_above, panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,29 +34,8 @@ _LABELS = {"ridge": r"ridge $\lambda$", "n_samples": "student's samples $T$"}
 _RISK = "excess risk"
 
 
-def _panels(count: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
-    """Panels below each other: they stay readable on a phone."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(count, 1, figsize=(FIGURE_WIDTH, height * count), squeeze=False)
-    return figure, list(axes[:, 0])
-
-
 def _name(generations: int) -> str:
     return "clean labels" if generations == 0 else f"$n$ = {generations}"
-
-
-def _legend_above(axes: Axes, columns: int = 3) -> None:
-    """Put a legend above all panels, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    axes.figure.legend(
-        handles,
-        labels,
-        loc="outside upper center",
-        ncols=columns,
-        handletextpad=0.3,
-        columnspacing=1.2,
-    )
 
 
 def _draw(
@@ -83,7 +62,7 @@ def _draw(
         )
     axes.set(xscale="log", yscale="log", xlabel=_LABELS[x], ylabel=_RISK)
     if legend:
-        _legend_above(axes)
+        legend_above(axes)
 
 
 def risk_figure(
@@ -112,7 +91,7 @@ def risk_figure(
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 3.8)
+    figure, (axes,) = panels(1, 3.8)
     _draw(axes, table, curves, x, legend=False)
     if best is not None:
         axes.plot(
@@ -126,7 +105,7 @@ def risk_figure(
             label="best ridge",
             zorder=5,
         )
-    _legend_above(axes)
+    legend_above(axes)
     if generator_samples is not None:
         axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
         axes.annotate(
@@ -152,12 +131,12 @@ def policies_figure(table: pd.DataFrame, curves: pd.DataFrame, *, generator_samp
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _panels(2)
+    figure, axes_list = panels(2)
     titles = {
         "critical": r"$\lambda = T^{-\ell_{crit}}$, best on clean labels",
         "fixed": r"$\lambda = T_0^{-\ell_{crit}}$, for the generators' samples",
     }
-    for axes, (policy, title) in zip(panels, titles.items(), strict=True):
+    for axes, (policy, title) in zip(axes_list, titles.items(), strict=True):
         chosen = curves["policy"] == policy
         _draw(
             axes,
@@ -168,9 +147,9 @@ def policies_figure(table: pd.DataFrame, curves: pd.DataFrame, *, generator_samp
         )
         axes.set_title(title)
         axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
-    low = min(axes.get_ylim()[0] for axes in panels)
-    high = max(axes.get_ylim()[1] for axes in panels)
-    for axes in panels:
+    low = min(axes.get_ylim()[0] for axes in axes_list)
+    high = max(axes.get_ylim()[1] for axes in axes_list)
+    for axes in axes_list:
         axes.set_ylim(low, high)
     return figure
 
@@ -187,9 +166,9 @@ def designs_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _panels(2)
+    figure, axes_list = panels(2)
     titles = {True: "one design for all generators", False: "a fresh design for each"}
-    for axes, (shared, title) in zip(panels, titles.items(), strict=True):
+    for axes, (shared, title) in zip(axes_list, titles.items(), strict=True):
         points = table[(table["shared_design"] == shared) & (table["ridge"] > 0)]
         _draw(axes, points, curves[curves["shared_design"] == shared], "ridge", legend=shared)
         axes.axhline(1.0, color=PALETTE["reference"], linestyle=":", lw=1.2)
@@ -211,14 +190,14 @@ def saturation_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _panels(2, 2.7)
+    figure, axes_list = panels(2, 2.7)
     looks: dict[bool, dict[str, Any]] = {
         True: {"color": PALETTE["synthetic"], "linestyle": "-", "marker": "o"},
         False: {"color": PALETTE["real"], "linestyle": "--", "marker": "s"},
     }
     names = {True: "shared design", False: "fresh designs"}
     parts = {"generator_noise": "generators' noise", "total": _RISK}
-    for axes, (part, label) in zip(panels, parts.items(), strict=True):
+    for axes, (part, label) in zip(axes_list, parts.items(), strict=True):
         for shared, look in looks.items():
             rows = table[table["shared_design"] == shared].sort_values("n_generations")
             axes.plot(
@@ -238,7 +217,7 @@ def saturation_figure(table: pd.DataFrame) -> Figure:
             )
         axes.set(xlabel="generations $n$", ylabel=label)
         axes.set_ylim(bottom=0.0)
-    panels[0].legend(frameon=False)
+    axes_list[0].legend(frameon=False)
     return figure
 
 
@@ -255,7 +234,7 @@ def counterexample_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 2.4)
+    figure, (axes,) = panels(1, 2.4)
     places = np.arange(len(table))[::-1]
     looks = {
         "measured": (PALETTE["synthetic"], "o"),
@@ -303,7 +282,7 @@ def crossover_figure(table: pd.DataFrame, *, n_features: int) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 3.4)
+    figure, (axes,) = panels(1, 3.4)
     x = table["n_samples"]
     axes.plot(x, table["generator_noise"], "o", color=PALETTE["synthetic"], label="full formula")
     axes.plot(x, table["sharp"], color=PALETTE["theory"], label="sharp constants")
@@ -320,7 +299,7 @@ def crossover_figure(table: pd.DataFrame, *, n_features: int) -> Figure:
     )
     axes.set(xscale="log", yscale="log", xlabel=_LABELS["n_samples"])
     axes.set_ylabel("cost of the noise of one generation")
-    _legend_above(axes, columns=1)
+    legend_above(axes, columns=1)
     return figure
 
 
@@ -336,7 +315,7 @@ def projections_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 2.9)
+    figure, (axes,) = panels(1, 2.9)
     axes.errorbar(
         table["step"],
         table["mean_signal"],
@@ -400,28 +379,28 @@ def kernel_figure(table: pd.DataFrame, *, generator_samples: int) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _panels(2)
+    figure, axes_list = panels(2)
     generations = tuple(sorted({int(value) for value in table["n_generations"]}))
     titles = {
         "critical": r"$\lambda = T^{-\ell_{crit}}$, best on clean labels",
         "corrected": r"$\lambda = T_0^{-\ell_{crit}}$, for the generators' samples",
     }
-    for axes, (policy, title) in zip(panels, titles.items(), strict=True):
+    for axes, (policy, title) in zip(axes_list, titles.items(), strict=True):
         _measured(axes, table[table["policy"] == policy], "n_samples", generations)
         axes.axvline(generator_samples, color=PALETTE["reference"], linestyle=":", lw=1.2)
         axes.set(xscale="log", yscale="log", xlabel=_LABELS["n_samples"], title=title)
         axes.set_ylabel("test error, clean labels")
         _plain_ticks(axes, sorted({int(value) for value in table["n_samples"]}))
-    low = min(axes.get_ylim()[0] for axes in panels)
-    high = max(axes.get_ylim()[1] for axes in panels)
-    for axes in panels:
+    low = min(axes.get_ylim()[0] for axes in axes_list)
+    high = max(axes.get_ylim()[1] for axes in axes_list)
+    for axes in axes_list:
         axes.set_ylim(low, high)
-    _legend_above(panels[0])
+    legend_above(axes_list[0])
     return figure
 
 
 def _by_width(table: pd.DataFrame, label: str) -> Figure:
-    figure, (axes,) = _panels(1, 3.2)
+    figure, (axes,) = panels(1, 3.2)
     widths = tuple(sorted({int(value) for value in table["width"]}))
     for width in widths:
         look = generation_style(width, widths)

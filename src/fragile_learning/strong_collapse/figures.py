@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fragile_learning.style import FIGURE_WIDTH, PALETTE, foreground, generation_style
+from fragile_learning.style import PALETTE, foreground, generation_style, legend_above, panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,14 +36,6 @@ __all__ = [
 _RISK = "excess risk"
 _REFERENCE: dict[str, Any] = {"color": PALETTE["reference"], "linestyle": ":", "lw": 1.2}
 _STAR: dict[str, Any] = {"linestyle": "none", "marker": "*", "markersize": 11, "zorder": 5}
-
-
-def _panels(count: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
-    """Panels below each other: they stay readable on a phone."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(count, 1, figsize=(FIGURE_WIDTH, height * count), squeeze=False)
-    return figure, list(axes[:, 0])
 
 
 def _looks(values: Iterable[float]) -> dict[float, dict[str, Any]]:
@@ -72,20 +64,6 @@ def _points(axes: Axes, x: Any, mean: Any, error: Any, look: dict[str, Any], **m
     )
 
 
-def _legend_above(axes: Axes, columns: int = 3, **more: Any) -> None:
-    """Put a legend above all panels, where it hides nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    axes.figure.legend(
-        handles,
-        labels,
-        loc="outside upper center",
-        ncols=columns,
-        handletextpad=0.3,
-        columnspacing=1.2,
-        **more,
-    )
-
-
 def _share(value: float) -> str:
     return "real only" if value == 0.0 else f"$p_2$ = {value:g}"
 
@@ -104,10 +82,10 @@ def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _panels(2)
+    figure, axes_list = panels(2)
     titles = {"least squares": "least squares", "ridge 1/n": r"power law, ridge $\lambda = 1/n$"}
     looks = _looks(curves["synthetic_fraction"])
-    for axes, (policy, title) in zip(panels, titles.items(), strict=True):
+    for axes, (policy, title) in zip(axes_list, titles.items(), strict=True):
         for share, look in looks.items():
             line = curves[(curves["policy"] == policy) & (curves["synthetic_fraction"] == share)]
             rows = table[(table["policy"] == policy) & (table["synthetic_fraction"] == share)]
@@ -130,8 +108,8 @@ def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
                     **_STAR,
                 )
         axes.set(xscale="log", yscale="log", xlabel="samples $n$", ylabel=_RISK, title=title)
-    panels[0].plot([], [], color=PALETTE["reference"], label="clean law meets floor", **_STAR)
-    _legend_above(panels[0])
+    axes_list[0].plot([], [], color=PALETTE["reference"], label="clean law meets floor", **_STAR)
+    legend_above(axes_list[0])
     return figure
 
 
@@ -147,11 +125,11 @@ def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _panels(2)
+    figure, axes_list = panels(2)
     sizes = sorted(set(table["n_features"]), reverse=True)
     clean = {"color": PALETTE["real"], "linestyle": "-", "marker": "o"}
     gap = {"color": PALETTE["synthetic"], "linestyle": "--", "marker": "s"}
-    for axes, size in zip(panels, sizes, strict=True):
+    for axes, size in zip(axes_list, sizes, strict=True):
         rows = table[table["n_features"] == size]
         n = int(rows["n_samples"].iloc[0])
         line = curves[(curves["n_features"] == size) & (curves["ridge"] == "fixed")]
@@ -194,10 +172,10 @@ def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             title=f"$d$ = {size}, $n$ = {n}",
             xlim=(line["width"].min() * 5, line["width"].max()),
         )
-    low, high = (axes.get_ylim() for axes in panels)
-    for axes in panels:
+    low, high = (axes.get_ylim() for axes in axes_list)
+    for axes in axes_list:
         axes.set_ylim(max(min(low[0], high[0]), 3e-3), max(low[1], high[1]))
-    _legend_above(panels[0])
+    legend_above(axes_list[0])
     return figure
 
 
@@ -217,11 +195,11 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
     counts = sorted(set(curves["n_synthetic"]))
     n = int(curves["n_samples"].iloc[0])
-    figure, panels = _panels(len(counts), 3.6)
+    figure, axes_list = panels(len(counts), 3.6)
     scale = mpl.colors.LogNorm(curves["per_sample"].min(), curves["per_sample"].max())
     colors = mpl.colormaps["viridis"]
     markers = dict(zip(sorted(set(curves["shift_size"])), ("s", "D", "^", "v"), strict=False))
-    for axes, count in zip(panels, counts, strict=True):
+    for axes, count in zip(axes_list, counts, strict=True):
         for size, marker in markers.items():
             line = curves[(curves["n_synthetic"] == count) & (curves["shift_size"] == size)]
             axes.plot(line["clean"], line["mixed"], color=PALETTE["reference"], lw=0.8, zorder=1)
@@ -270,10 +248,10 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_locator(mpl.ticker.NullLocator())
     bar = figure.colorbar(
-        mpl.cm.ScalarMappable(scale, colors), ax=panels, location="bottom", fraction=0.04
+        mpl.cm.ScalarMappable(scale, colors), ax=axes_list, location="bottom", fraction=0.04
     )
     bar.set_label("width over samples, $m/n$")
-    _legend_above(panels[0], 4)
+    legend_above(axes_list[0], 4)
     return figure
 
 
@@ -289,7 +267,7 @@ def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 3.8)
+    figure, (axes,) = panels(1, 3.8)
     look = {"color": PALETTE["mixed"], "linestyle": "-", "marker": "o"}
     _line(axes, curves["weight"], curves["total"], look, label="derived here")
     axes.plot(
@@ -313,7 +291,7 @@ def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     )
     axes.set(yscale="log", xlabel=r"weight $\alpha$ of the synthetic half", ylabel=_RISK)
     axes.set_ylim(bottom=3e-3)
-    _legend_above(axes)
+    legend_above(axes)
     return figure
 
 
@@ -329,7 +307,7 @@ def iterative_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 3.8)
+    figure, (axes,) = panels(1, 3.8)
     looks: dict[str, dict[str, Any]] = {
         "fresh": {"color": PALETTE["real"], "linestyle": "-", "marker": "o"},
         "reused": {"color": PALETTE["synthetic"], "linestyle": "--", "marker": "s"},
@@ -347,7 +325,7 @@ def iterative_figure(table: pd.DataFrame) -> Figure:
         _points(axes, rows["round"], rows["mean"], rows["se"], look, label=names[mode])
     axes.axhline(float(halves["real_alone"].iloc[0]), **_REFERENCE, label="real samples alone")
     axes.set(yscale="log", xlabel="round", ylabel=_RISK)
-    _legend_above(axes, 2)
+    legend_above(axes, 2)
     return figure
 
 
@@ -366,9 +344,9 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     shares = sorted(set(curves["synthetic_fraction"]))
-    figure, panels = _panels(len(shares), 2.7)
+    figure, axes_list = panels(len(shares), 2.7)
     looks = _looks(curves["aspect_ratio"])
-    for axes, share in zip(panels, shares, strict=True):
+    for axes, share in zip(axes_list, shares, strict=True):
         for ratio, look in sorted(looks.items(), reverse=True):
             rows = curves[
                 (curves["synthetic_fraction"] == share) & (curves["aspect_ratio"] == ratio)
@@ -394,7 +372,7 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             title=title,
             ylim=(2e-3, 3.0),
         )
-    _legend_above(panels[0])
+    legend_above(axes_list[0])
     return figure
 
 
@@ -410,7 +388,7 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 3.8)
+    figure, (axes,) = panels(1, 3.8)
     for size, look in _looks(curves["relative_shift"]).items():
         line = curves[curves["relative_shift"] == size]
         rows = table[table["relative_shift"] == size]
@@ -431,17 +409,22 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         ylabel=_RISK,
         xlim=(-0.3, curves["n_synthetic"].max() * 1.2),
     )
-    _legend_above(axes, 2, title="$c^2$")
+    legend_above(axes, 2, title="$c^2$")
     return figure
 
 
 # --- measurements -----------------------------------------------------------------------------
 
 
-def _means(rows: Any, by: str, column: str) -> tuple[Any, Any, Any]:
-    """Places, means and standard errors of a column."""
-    groups = rows.groupby(by)[column]
-    return groups.mean().index.to_numpy(), groups.mean().to_numpy(), groups.sem().to_numpy()
+def _measured(axes: Axes, rows: Any, x: str, column: str) -> dict[float, dict[str, Any]]:
+    """Means with two standard errors along an axis, for each share; the look of each share."""
+    looks = _looks(rows["synthetic_fraction"])
+    for share, look in looks.items():
+        groups = rows[rows["synthetic_fraction"] == share].groupby(x)[column]
+        places, means = groups.mean().index.to_numpy(), groups.mean().to_numpy()
+        _points(axes, places, means, groups.sem().to_numpy(), look, label=_share(share))
+        _line(axes, places, means, look)
+    return looks
 
 
 def image_figure(table: pd.DataFrame) -> Figure:
@@ -456,18 +439,14 @@ def image_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 4.0)
+    figure, (axes,) = panels(1, 4.0)
     rows: Any = table
-    for share, look in _looks(rows["synthetic_fraction"]).items():
-        chosen = rows[rows["synthetic_fraction"] == share]
-        x, mean, error = _means(chosen, "n_samples", "error")
-        _points(axes, x, mean, error, look, label=_share(share))
-        _line(axes, x, mean, look)
+    looks = _measured(axes, rows, "n_samples", "error")
     last = rows[rows["n_samples"] == rows["n_samples"].max()]
     quality = float((last["generator_error"] - last["clean_error"]).mean())
     clean = float(last["clean_error"].mean())
     end = float(rows["n_samples"].max())
-    for share, look in _looks(rows["synthetic_fraction"]).items():
+    for share, look in looks.items():
         if share > 0.0:
             axes.plot(
                 end * 1.25,
@@ -489,7 +468,7 @@ def image_figure(table: pd.DataFrame) -> Figure:
         label="predicted floor",
     )
     axes.set(xscale="log", yscale="log", xlabel="images $n$", ylabel="squared test error")
-    _legend_above(axes)
+    legend_above(axes)
     return figure
 
 
@@ -505,13 +484,10 @@ def image_width_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 3.6)
+    figure, (axes,) = panels(1, 3.6)
     rows: Any = table.assign(gap=table["error"] - table["clean_error"])
     n = int(rows["n_samples"].iloc[0])
-    for share, look in _looks(rows["synthetic_fraction"]).items():
-        x, mean, error = _means(rows[rows["synthetic_fraction"] == share], "width", "gap")
-        _points(axes, x, mean, error, look, label=_share(share))
-        _line(axes, x, mean, look)
+    _measured(axes, rows, "width", "gap")
     axes.axhline(0.0, **_REFERENCE)
     axes.axvline(n, **_REFERENCE)
     axes.annotate(
@@ -523,7 +499,7 @@ def image_width_figure(table: pd.DataFrame) -> Figure:
         va="top",
     )
     axes.set(xscale="log", xlabel="width $m$", ylabel="gap to clean labels")
-    _legend_above(axes)
+    legend_above(axes)
     return figure
 
 
@@ -541,19 +517,13 @@ def network_figure(table: pd.DataFrame) -> Figure:
     """
     rows: Any = table
     sizes = sorted(set(rows["n_samples"]))
-    figure, panels = _panels(len(sizes), 2.6)
-    looks = _looks(rows["synthetic_fraction"])
-    for axes, size in zip(panels, sizes, strict=True):
-        here = rows[rows["n_samples"] == size]
-        for share, look in looks.items():
-            chosen = here[here["synthetic_fraction"] == share]
-            x, mean, error = _means(chosen, "width", "error")
-            _points(axes, x, mean, error, look, label=_share(share))
-            _line(axes, x, mean, look)
+    figure, axes_list = panels(len(sizes), 2.6)
+    for axes, size in zip(axes_list, sizes, strict=True):
+        _measured(axes, rows[rows["n_samples"] == size], "width", "error")
         axes.set(
             xscale="log", xlabel="width $m$", ylabel="squared test error", title=f"$n$ = {size:,}"
         )
-    _legend_above(panels[0])
+    legend_above(axes_list[0])
     return figure
 
 
@@ -569,19 +539,15 @@ def markov_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure, (axes,) = _panels(1, 4.0)
+    figure, (axes,) = panels(1, 4.0)
     rows: Any = table
-    for share, look in _looks(rows["synthetic_fraction"]).items():
-        chosen = rows[rows["synthetic_fraction"] == share]
-        x, mean, error = _means(chosen, "tokens", "excess")
-        _points(axes, x, mean, error, look, label=_share(share))
-        _line(axes, x, mean, look)
-        floor = float(chosen["floor"].mean())
+    for share, look in _measured(axes, rows, "tokens", "excess").items():
+        floor = float(rows.loc[rows["synthetic_fraction"] == share, "floor"].mean())
         if floor > 0.0:
             axes.axhline(floor, color=look["color"], linestyle=":", lw=1.2)
     axes.plot([], [], **_REFERENCE, label="floor")
     axes.set(xscale="log", yscale="log", xlabel="tokens", ylabel="excess log-loss, nats a token")
-    _legend_above(axes)
+    legend_above(axes)
     return figure
 
 
@@ -599,15 +565,10 @@ def story_figure(table: pd.DataFrame) -> Figure:
     """
     rows: Any = table
     depths = sorted(set(rows["n_layers"]))
-    figure, panels = _panels(len(depths), 2.8)
-    looks = _looks(rows["synthetic_fraction"])
-    for axes, depth in zip(panels, depths, strict=True):
+    figure, axes_list = panels(len(depths), 2.8)
+    for axes, depth in zip(axes_list, depths, strict=True):
         here = rows[rows["n_layers"] == depth]
-        for share, look in looks.items():
-            chosen = here[here["synthetic_fraction"] == share]
-            x, mean, error = _means(chosen, "tokens", "excess")
-            _points(axes, x, mean, error, look, label=_share(share))
-            _line(axes, x, mean, look)
+        _measured(axes, here, "tokens", "excess")
         axes.axhline(
             float(here["generator_excess"].mean()), **_REFERENCE, label="generator's excess"
         )
@@ -619,5 +580,5 @@ def story_figure(table: pd.DataFrame) -> Figure:
             ylabel="excess log-loss",
             title=f"{depth} {plural}",
         )
-    _legend_above(panels[0])
+    legend_above(axes_list[0])
     return figure

@@ -822,13 +822,13 @@ _THEORY_EXPERIMENTS = (
         weight_point,
         {
             tier: grid(
+                n_features=sizes,
                 weight=[0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0],
                 synthetic_fraction=[0.5],
                 aspect_ratio=[0.05],
-                n_features=[d],
                 n_replicates=[count],
             )
-            for tier, d, count in (("quick", 50, 60), ("full", 100, 1000))
+            for tier, sizes, count in (("quick", [50], 60), ("full", [100, 400], 400))
         },
         seed=SEED + 10,
         columns=("scale", *_THEORY_COLUMNS, "expansion", "reported"),

@@ -202,6 +202,15 @@ def test_finite_size_scale_is_one_over_what_is_left():
     assert settings.problem_of(few).finite_size() == pytest.approx(1 / (100 - 50))
 
 
+def test_finite_size_scale_of_weighted_samples():
+    # at weight 0 there are the real samples alone
+    alone = settings.white_mixture(n_features=30, n_samples=100, n_synthetic=20, synthetic_weight=0)
+    assert settings.problem_of(alone).finite_size() == pytest.approx(1 / (80 - 30))
+    # at weight p2 all count alike
+    alike = dataclasses.replace(alone, synthetic_weight=0.2)
+    assert settings.problem_of(alike).finite_size() == pytest.approx(1 / 70)
+
+
 # --- rows -------------------------------------------------------------------------------------
 
 

@@ -56,10 +56,15 @@ class Problem(NamedTuple):
         )
 
     def finite_size(self) -> float:
-        """``1 / (n - D)``: the relative size of the first correction to the limit."""
+        """``1 / (n - D)``: the relative size of the first correction to the limit.
+
+        Unequal weights leave ``n`` effective samples, ``(sum a)^2 / sum a^2``.
+        """
         unit = tuple(_with(group, noise_std=1.0) for group in self.groups)
-        n_samples = sum(group.n_samples for group in self.groups)
-        return float((1.0 + self._replace(groups=unit).limit().variance) / n_samples)
+        counts = np.array([group.n_samples for group in self.groups], dtype=float)
+        weights = np.array([group.weight for group in self.groups])
+        effective = (counts @ weights) ** 2 / (counts @ weights**2)
+        return float((1.0 + self._replace(groups=unit).limit().variance) / effective)
 
 
 def _with(group: Group, **change: Any) -> Group:

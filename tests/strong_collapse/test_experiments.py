@@ -775,6 +775,33 @@ def test_the_archive_is_what_the_code_computes(name):
     pd.testing.assert_frame_equal(computed, archived, rtol=1e-6, atol=1e-12, check_dtype=False)
 
 
+SIMULATED = [
+    one.name.partition("/")[2] for one in EXPERIMENTS if "n_replicates" in one.points("full")[0]
+]
+
+
+@pytest.mark.parametrize("name", SIMULATED)
+def test_predictions_in_the_archive_are_what_the_code_computes(name):
+    """All columns but those that are drawn, from two replicates."""
+    one, archived = experiment(name), experiments.archived(name)
+    points = [point | {"n_replicates": 2} for point in one.points("full")]
+    if name in ("sample-sweep", "width-sweep", "pareto", "helpful-synthetic"):
+        points = points[::5]
+    computed = run_sweep(
+        one.point, points, seed=one.seed, columns=one.columns, stream_keys=one.stream_keys
+    )
+    drawn = ("mean", "se", "n_replicates")
+    kept = [c for c in computed if c not in drawn and not c.startswith(("mean_", "se_"))]
+    keys = [key for key in points[0] if key != "n_replicates"]
+    if "round" in kept:
+        keys.append("round")
+    both = computed[kept].merge(archived[kept], on=keys, suffixes=("", " archived"))
+    assert len(both) == len(computed)
+    for column in set(kept) - set(keys):
+        found, old = both[column], both[f"{column} archived"]
+        np.testing.assert_allclose(found, old, rtol=1e-6, atol=1e-12, err_msg=column)
+
+
 def test_a_point_of_an_archived_simulation_is_what_the_code_computes():
     one = experiment("sample-sweep")
     archived = experiments.archived("sample-sweep").iloc[[2]]

@@ -429,6 +429,8 @@ TURNS = [
     ("STR-9", "image-width", gaps(1.0, 3.03, 1.0, 0.0101), "inconclusive"),
     ("STR-9", "image-width", gaps(1.0, 3.03, 1.0, 0.0099), "agrees"),
     ("STR-9", "image-width", gaps(0.5, 3.03, 2.0, 0.0101), "inconclusive"),
+    ("STR-9", "image-width", gaps(1.02, 3.03, 1.0, 0.0101), "inconclusive"),
+    ("STR-9", "image-width", gaps(1.02, 3.03, 1.0, 0.0099), "differs"),
     ("STR-9", "image-width", gaps(0.5, 3.03, 2.0, 0.0099), "agrees"),
     ("STR-9", "image-width", then(WIDE_GAPS, gaps(4.0, 9.0, 2.0, where=DIGITS)), "differs"),
     (
@@ -469,6 +471,21 @@ TURNS = [
     ("STR-11", "weights", by_errors(COLLAPSE, 4, "weight == 0.02 and n_features == 100"), "agrees"),
     ("STR-11", "weights", coarse(COLLAPSE, "weight == 0.7"), "inconclusive"),
     ("STR-11", "weights", coarse(COLLAPSE, "weight == 0.7", 0.029), "agrees"),
+    (
+        "STR-11",
+        "weights",
+        then(coarse(COLLAPSE, "weight == 0.7"), at_distance(TOTAL, 0.05, "weight == 0.5", 100)),
+        "differs",
+    ),
+    (  # 10 % is within four standard errors of 2.5 %
+        "STR-11",
+        "weights",
+        then(
+            at_distance(COLLAPSE, 0.1, "weight == 0.02", 100),
+            coarse(COLLAPSE, "weight == 0.02 and n_features == 100", 0.025),
+        ),
+        "agrees",
+    ),
     ("STR-11", "weights", scaled("mean_variance", 2.0, "weight == 0"), "agrees"),
     ("STR-12", "weights", put("reported", lambda f: f["theory_total"]), "agrees"),
     ("STR-12", "weights", put("reported", lambda f: f["theory_total"], "weight < 1"), "differs"),

@@ -2,9 +2,11 @@
 
 Paper 2, Dohmatob, Feng, Subramonian, Kempe, "Strong Model Collapse", ICLR 2025.
 
-Importing this package needs numpy and scipy alone. Its doors so far: `theory` (the large-size
-limit of ridge regression and of random projections on a mixture, and exact least squares) and
-`simulation` (exact sampling).
+Importing this package needs numpy and scipy alone. Its doors: `theory` (the large-size limit of
+ridge regression and of random projections on a mixture, several sources, best settings, exact least
+squares, rounds of mixing), `simulation` (exact sampling), `images` and `language` (the same on real
+pictures and on text), `models` and `training` (small transformers, PyTorch), `experiments`,
+`figures` and `claims`.
 """
 
 from __future__ import annotations

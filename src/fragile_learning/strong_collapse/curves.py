@@ -229,4 +229,4 @@ def curves(name: str, tier: str = "quick") -> pd.DataFrame:
     >>> curves("weights").columns.tolist()
     ['weight', 'total', 'floor', 'reported', 'best']
     """
-    return _CURVES[choice("name", name, tuple(_CURVES))](tier)
+    return _CURVES[choice("name", name, tuple(_CURVES))](tier).copy()

@@ -64,6 +64,17 @@ def _points(axes: Axes, x: Any, mean: Any, error: Any, look: dict[str, Any], **m
     )
 
 
+def _plain_ticks(axis: Any, values: Iterable[float]) -> None:
+    """Mark these values, in plain numbers, on a logarithmic axis of less than two decades."""
+    from matplotlib import ticker
+
+    low, high = axis.get_view_interval()
+    shown = [value for value in values if low <= value <= high]
+    axis.set_major_locator(ticker.FixedLocator(shown))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(ticker.NullLocator())
+
+
 def _share(value: float) -> str:
     return "real only" if value == 0.0 else f"$p_2$ = {value:g}"
 
@@ -239,14 +250,8 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             ylabel="excess risk, mixture",
             title=f"{count} of {n} labels synthetic",
         )
-        for axis, (low, high) in (
-            (axes.xaxis, axes.get_xlim()),
-            (axes.yaxis, axes.get_ylim()),
-        ):
-            ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10) if low <= tick <= high]
-            axis.set_major_locator(mpl.ticker.FixedLocator(ticks))
-            axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_locator(mpl.ticker.NullLocator())
+        _plain_ticks(axes.xaxis, (0.5, 1, 2, 3, 5, 10))
+        _plain_ticks(axes.yaxis, (0.5, 1, 2, 3, 5, 10))
     bar = figure.colorbar(
         mpl.cm.ScalarMappable(scale, colors), ax=axes_list, location="bottom", fraction=0.04
     )
@@ -409,6 +414,7 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         ylabel=_RISK,
         xlim=(-0.3, curves["n_synthetic"].max() * 1.2),
     )
+    _plain_ticks(axes.yaxis, (0.3, 0.4, 0.5, 0.7, 1, 2, 3, 5))
     legend_above(axes, 2, title="$c^2$")
     return figure
 
@@ -468,6 +474,7 @@ def image_figure(table: pd.DataFrame) -> Figure:
         label="predicted floor",
     )
     axes.set(xscale="log", yscale="log", xlabel="images $n$", ylabel="squared test error")
+    _plain_ticks(axes.yaxis, (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6))
     legend_above(axes)
     return figure
 
@@ -523,6 +530,7 @@ def network_figure(table: pd.DataFrame) -> Figure:
         axes.set(
             xscale="log", xlabel="width $m$", ylabel="squared test error", title=f"$n$ = {size:,}"
         )
+        _plain_ticks(axes.xaxis, sorted(set(rows["width"])))
     legend_above(axes_list[0])
     return figure
 
@@ -580,5 +588,6 @@ def story_figure(table: pd.DataFrame) -> Figure:
             ylabel="excess log-loss",
             title=f"{depth} {plural}",
         )
+        _plain_ticks(axes.yaxis, (0.03, 0.05, 0.1, 0.2, 0.4))
     legend_above(axes_list[0])
     return figure

@@ -529,27 +529,31 @@ def _bracketed(
     high = penalty + (nodes @ weights) * (1.0 / samples + 1.0 / widths)
     high = np.maximum(high, low)
     root = high.copy()
+    both = np.column_stack([nodes * weights, weights])
+    left = np.arange(root.size)  # points that have not settled
     for _ in range(_MAX_ITERATIONS):
-        total = nodes + root[:, None]
-        kept, rest = nodes / total, root[:, None] / total
-        learned, missing, slope = kept @ weights, rest @ weights, (kept * rest) @ weights
-        of_samples = _left(samples, size, learned, missing)
-        of_width = _left(widths, size, learned, missing)
-        value = root * of_samples * of_width
+        here, n, m, goal = root[left], samples[left], widths[left], penalty[left]
+        inverse = 1.0 / (nodes + here[:, None])
+        learned, missing = (inverse @ both).T  # df1, and d - df1 over the root
+        missing *= here
+        slope = here * (np.square(inverse, out=inverse) @ both[:, 0])
+        of_samples, of_width = _left(n, size, learned, missing), _left(m, size, learned, missing)
+        value = here * of_samples * of_width
         inside = (of_samples > 0.0) & (of_width > 0.0)
-        above = inside & (value >= penalty)
-        high = np.where(above, root, high)
-        low = np.where(above, low, root)
+        above = inside & (value >= goal)
+        high[left] = np.where(above, here, high[left])
+        low[left] = np.where(above, low[left], here)
         with np.errstate(divide="ignore", invalid="ignore"):
-            rate = 1.0 + slope / (samples * of_samples) + slope / (widths * of_width)
-            moved = root * np.exp(-np.log(value / penalty) / rate)
-        usable = inside & np.isfinite(moved) & (moved > low) & (moved < high)
-        new = np.where(usable, moved, np.sqrt(low * high))
-        settled = np.abs(np.where(inside, moved, np.inf) - root) <= 4e-16 * root
-        closed = high - low <= 4e-16 * high
-        if np.all(settled | closed):
+            rate = 1.0 + slope / (n * of_samples) + slope / (m * of_width)
+            moved = here * np.exp(-np.log(value / goal) / rate)
+        least, most = low[left], high[left]
+        usable = inside & np.isfinite(moved) & (moved > least) & (moved < most)
+        settled = np.abs(np.where(inside, moved, np.inf) - here) <= 4e-16 * here
+        going = ~settled & (most - least > 4e-16 * most)
+        root[left[going]] = np.where(usable, moved, np.sqrt(least * most))[going]
+        left = left[going]
+        if left.size == 0:
             break
-        root = np.where(settled | closed, root, new)
     return root
 
 

@@ -500,7 +500,8 @@ def _stories(tables: Tables) -> Verdict:
             f"level_{depth}": level,
         }
         shown.append(
-            f"{depth} layer{'s' * (depth > 1)}: {wide[0.0].mean():.4f} real, {wide[0.5].mean():.4f} at p2 = 0.5, "
+            f"{depth} layer{'s' * (depth > 1)}: {wide[0.0].mean():.4f} real, "
+            f"{wide[0.5].mean():.4f} at p2 = 0.5, "
             f"p2 = 1 at {level:.2f} ± {level_error:.2f} of the generator's"
         )
     seeds = top["replicate"].nunique()

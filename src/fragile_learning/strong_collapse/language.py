@@ -232,7 +232,7 @@ def story_floor(
 
     Returns
     -------
-    ndarray, shape (*synthetic_fraction.shape, n_stories)
+    ndarray, shape of ``synthetic_fraction`` and then n_stories
         In nats a story; ``inf`` only at fraction 1, for stories that the synthetic source lacks.
 
     Raises

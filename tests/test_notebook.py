@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import math
 
@@ -31,6 +32,19 @@ def test_a_number_reaches_the_page_as_it_was_written(glued, text):
     # the page's renderer would turn what reads as a number into a float, and drop its zeros
     with pytest.raises(ValueError, match="could not convert"):
         float(shown)
+
+
+@pytest.mark.parametrize("text", ["10,000", "3.0, 2.8", "1", "(1, 2)", "-inf", "nan", "True"])
+def test_text_that_reads_as_python_is_kept_as_written(text):
+    # the page's renderer would show 10,000 as the pair (10, 0)
+    shown = repr(notebook._Text(text))
+    assert shown.replace("\u2060", "") == text
+    with pytest.raises((ValueError, SyntaxError)):
+        ast.literal_eval(shown)
+
+
+def test_other_text_is_left_alone():
+    assert repr(notebook._Text("0.5 ± 0.1")) == "0.5 ± 0.1"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ installed, :func:`glue` does nothing.
 
 from __future__ import annotations
 
+import ast
 import html
 import math
 import re
@@ -59,17 +60,20 @@ def glue(name: str, text: str) -> None:
 class _Text(str):
     """A string whose text/plain form has no quotation marks around it.
 
-    The page's renderer turns what reads as a number into a float, and "0.50" into "0.5". An
-    invisible word joiner at the end keeps the text as it was written.
+    The page's renderer reads a text as Python where it can: "0.50" becomes "0.5", and "10,000" the
+    pair "(10, 0)". An invisible word joiner at the end keeps the text as it was written.
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         try:
-            float(str(self))
-        except ValueError:
-            return str(self)
+            ast.literal_eval(str(self))
+        except (ValueError, SyntaxError):
+            try:
+                float(str(self))  # "inf" and "nan" are numbers too
+            except ValueError:
+                return str(self)
         return f"{self!s}\u2060"
 
 

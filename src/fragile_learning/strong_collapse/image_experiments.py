@@ -231,6 +231,26 @@ _WIDTH_FASHION = _features_grid(
 )
 
 
+def _sign_grid(
+    data: str, n_test: int, n_replicates: int, width: int, sizes: list[int]
+) -> list[Point]:
+    """Generators from poor to good, at the interpolation threshold of the student."""
+    points = []
+    for size in sizes:
+        points += _features_grid(
+            data,
+            n_test,
+            n_replicates,
+            widths=[1000],
+            sample_sizes=[1000],
+            synthetic_fractions=[0.1, 0.5],
+            n_generator_images=size,
+            generator_width=width,
+            ridge=1e-6,
+        )
+    return points
+
+
 # Steps of training and size of a batch, by sample size.
 _STEPS = {
     300: (500, 100),
@@ -312,6 +332,18 @@ IMAGE_EXPERIMENTS = (
         random_features_point,
         {"quick": _WIDTH_DIGITS, "full": _WIDTH_DIGITS + _WIDTH_FASHION},
         seed=SEED + 1,
+        stream_keys=("data", "replicate"),
+        columns=_FEATURE_COLUMNS,
+    ),
+    Experiment(
+        "strong_collapse/image-sign",
+        "Gap to clean labels at the threshold, for generators from poor to good.",
+        random_features_point,
+        {
+            "quick": _sign_grid("fashion-mnist-mini", 1000, 2, 1000, [10, 300]),
+            "full": _sign_grid("fashion-mnist", 10_000, 10, 4096, [10, 30, 100, 300]),
+        },
+        seed=SEED + 3,
         stream_keys=("data", "replicate"),
         columns=_FEATURE_COLUMNS,
     ),

@@ -78,7 +78,7 @@ def test_a_point_gives_the_promised_columns(name):
 
 
 def test_every_experiment_has_its_own_seed_and_name():
-    assert len(EXPERIMENTS) == 20
+    assert len(EXPERIMENTS) == 21
     assert len({one.seed for one in EXPERIMENTS}) == len(EXPERIMENTS)
     assert len({one.name for one in EXPERIMENTS}) == len(EXPERIMENTS)
     assert all(one.tiers == ("quick", "full") for one in EXPERIMENTS)

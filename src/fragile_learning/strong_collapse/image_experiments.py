@@ -234,7 +234,7 @@ _WIDTH_FASHION = _features_grid(
 def _sign_grid(
     data: str, n_test: int, n_replicates: int, width: int, sizes: list[int]
 ) -> list[Point]:
-    """Generators from poor to good, at the interpolation threshold of the student."""
+    """Grid of generators from poor to good, at the threshold of the student."""
     points = []
     for size in sizes:
         points += _features_grid(

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from fragile_learning.regression.simulation import simulate_excess_risk
+from fragile_learning.scaling_laws.simulation import simulate_chain
+from fragile_learning.scaling_laws.theory import hutter_error
 from fragile_learning.statistics import z_bound
 from fragile_learning.strong_collapse.simulation import simulate_excess_risk as simulate_mixture
 
@@ -69,6 +71,24 @@ def test_mixtures_have_one_mean(bench, kind):
     bound = z_bound(FALSE_ALARM) * error
     assert abs(ours.mean() - plain.mean()) < bound
     assert bound < 0.2 * plain.mean()
+
+
+def test_errors_of_a_memoriser_are_direct_sums(bench):
+    module = bench("bench_scaling_laws")
+    for size in (10.0, 1000.0):  # beyond the last rank is 1e-10 of the mass
+        assert hutter_error(3.0, size) == pytest.approx(module.direct(3.0, size, 100_000), rel=1e-6)
+
+
+@pytest.mark.parametrize("plain", ["plain_chain", "copied_chain"])
+def test_chains_of_samples_have_one_mean(bench, plain):
+    module = bench("bench_scaling_laws")
+    sizes, rng = [60, 60, 60], np.random.default_rng(3)
+    ours = simulate_chain(2.0, sizes, 1000, rng=rng).items
+    theirs = np.array([getattr(module, plain)(2.0, sizes, rng) for _ in range(1000)])
+    error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / 1000)
+    bound = z_bound(FALSE_ALARM) * error
+    assert np.all(np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < bound)
+    assert np.all(bound < 0.2 * theirs.mean(axis=0))
 
 
 def test_memory_is_measured(bench):

@@ -236,7 +236,7 @@ def test_chains_are_those_of_single_draws(share):
 def test_chains_follow_their_law(beta, size, n, replicates):
     """TAL-8, TAL-16. Bias allowed beside the noise: 1 % (error), 3 % (items), as in the claims."""
     known = simulation.simulate_chain(beta, [size] * (n + 1), replicates, rng=15)
-    agree(known.error[:, 0], theory.hutter_error(beta, size), power=0.1)
+    agree(known.error[:, 0], theory.hutter_error(beta, size), power=0.15)
     law = theory.chain_error(beta, [size] * (n + 1))
     agree(known.error[:, n], law, power=0.25, bias=0.01)
     agree(known.items[:, n], theory.chain_skills(beta, [size] * (n + 1)), power=0.25, bias=0.03)
@@ -269,12 +269,12 @@ def test_students_of_a_finite_generator():
 
 
 def test_fresh_prompts():
-    for n, T in [(0, 500), (1, 500), (10, 500), (3, 50)]:
+    for n, T in [(0, 500), (1, 500), (3, 50), (10, 500)]:
         known = simulation.simulate_fresh_prompts(1.5, 500, T, n, 600, rng=19)
         agree(known.error, theory.fresh_prompt_error(1.5, 500, T, n), power=0.04)
-    differ(known.error, theory.hutter_error(1.5, 50))
+    differ(known.error, theory.fresh_prompt_error(1.5, 500, 500, 5))
     # a chain that forgets: its items are fewer than those of the last data set
-    assert known.items.mean() < theory.distinct_items(1.5, 50) - 1
+    assert known.items.mean() < 0.6 * theory.distinct_items(1.5, 500)
 
 
 def test_mixtures():
@@ -304,10 +304,11 @@ def test_mixtures_at_the_ends():
 def test_total_variation(beta):
     for n in (10, 1000):
         found = simulation.simulate_bigram(beta, [n], 1000, rng=26)[:, 0]
-        agree(found, theory.exact_bigram_error(beta, n), power=0.1)
+        agree(found, theory.exact_bigram_error(beta, n), power=0.15)
         differ(found, theory.exact_bigram_error(beta, n // 2))
-        found = simulation.simulate_bigram(beta, [n], 1000, rank=4, rng=27)[:, 0]
-        agree(found, theory.exact_bigram_error(beta, n, 4), power=0.1)
+        k = n // 20 + 4  # so few that it counts, and not so few that the floor is all there is
+        found = simulation.simulate_bigram(beta, [n], 1000, rank=k, rng=27)[:, 0]
+        agree(found, theory.exact_bigram_error(beta, n, k), power=0.15)
     found = simulation.simulate_bigram(beta, [10**5], 60, rng=28)[:, 0]
     agree(found, theory.bigram_error(beta, 10**5), power=0.4, bias=5e-4)
 

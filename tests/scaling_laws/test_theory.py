@@ -607,6 +607,33 @@ def test_total_variation_at_an_exponent_of_two():
         assert one == pytest.approx(other, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("beta", "rho", "T"), [(1.5, 3.0, 1000), (1.5, 1.5, 1000), (2.0, 2.0, 1000), (3.0, 2.0, 3000)]
+)
+def test_contexts_are_binomial_mixtures(beta, rho, T):
+    variation = np.append(1.0, theory.exact_bigram_error(beta, np.arange(1.0, T + 1.0)))
+    counts, last = np.arange(T + 1), 400
+    share = np.arange(1.0, last + 1.0) ** -rho / zeta(rho)
+    total = sum(one * np.sum(binom.pmf(counts, T, one) * variation) for one in share)
+    # rarer contexts: never, once or twice
+    slope, bend = variation[1] - 1.0, variation[2] - 2.0 * variation[1] + 1.0
+    factors = 1.0, T * slope / zeta(rho), 0.5 * T * (T - 1) * bend / zeta(rho) ** 2
+    total += sum(w * zeta((m + 1) * rho, last + 1) for m, w in enumerate(factors)) / zeta(rho)
+    assert theory.context_bigram_error(beta, rho, T) == pytest.approx(total, rel=5e-4)
+
+
+def test_exponents_of_contexts():
+    """TAL-20: the printed slope, and the logarithm at equal exponents."""
+    sizes = 10.0 ** np.arange(3, 9)
+    found = theory.context_bigram_error(1.5, 3.0, sizes)
+    assert log_log_slope(sizes, found).slope == pytest.approx(-0.312, abs=6e-4)
+    gain = np.diff(theory.context_bigram_error(1.5, 1.5, sizes) * sizes ** (1 / 3))
+    assert np.all(gain > 1.1)  # as much again for each decade
+    assert gain[-1] == pytest.approx(gain[-2], rel=0.03)
+    other = np.diff(theory.context_bigram_error(1.5, 3.0, sizes) * sizes ** (1 / 3))
+    assert other[-1] < 0.7 * other[-2]
+
+
 def test_known_skills():
     gcds = 6.0 / (np.pi * np.arange(1, 101)) ** 2
     assert theory.known_skills(gcds, 20_000, 20) == pytest.approx(24.6, abs=0.05)
@@ -697,6 +724,8 @@ BAD = [
     (lambda: theory.tail_acquisition_error(2.0, 5, 5, 0, 0.1), ValueError, "n_tail_from must be"),
     (lambda: theory.bigram_error(1.01, 5), ValueError, "tail_exponent must be .*>= 1.05"),
     (lambda: theory.bigram_error(2.0, 0), ValueError, "n_samples must be .*>= 1"),
+    (lambda: theory.context_bigram_error(2.0, 1.0, 1e4), ValueError, "context_exponent must be"),
+    (lambda: theory.context_bigram_error(2.0, 2.0, 10), ValueError, "n_samples must be .*>= 1000"),
     (lambda: bigram_constants(2.0), ValueError, "tail_exponent must not be 2"),
     (lambda: theory.exact_bigram_error(2.0, 1.5), ValueError, "n_samples must hold whole"),
     (lambda: theory.exact_bigram_error(2.0, 5, 0), ValueError, "rank must be an integer >= 1"),

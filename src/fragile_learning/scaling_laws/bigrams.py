@@ -1,18 +1,20 @@
 r"""Total variation between a power law and its empirical law: one row of a bigram model.
 
-`fragile_learning.scaling_laws.theory` re-exports the two functions.
+`fragile_learning.scaling_laws.theory` re-exports the functions.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gammainc, gammaln, zeta
 
 from fragile_learning._validation import real_array, real_number, whole_array, whole_number
-from fragile_learning.scaling_laws.sums import hurwitz, lower_end, power_sum
+from fragile_learning.scaling_laws.sums import hurwitz, log_sum, lower_end, power_sum
 
-__all__ = ["bigram_constants", "bigram_error", "exact_bigram_error"]
+__all__ = ["bigram_constants", "bigram_error", "context_bigram_error", "exact_bigram_error"]
 
 Array = NDArray[np.float64]
 
@@ -111,6 +113,11 @@ def bigram_constants(tail_exponent: float) -> tuple[float, float]:
     beta = real_number("tail_exponent", tail_exponent, minimum=1.05, maximum=20.0)
     if beta == 2.0:
         raise ValueError("tail_exponent must not be 2, where both constants have a pole")
+    return _constants(beta)
+
+
+@lru_cache(maxsize=256)
+def _constants(beta: float) -> tuple[float, float]:
     d = float(zeta(beta)) ** (-1.0 / beta) / (2.0 * beta) * _mellin(-1.0 / beta)
     norm = float(zeta(beta))
 
@@ -128,7 +135,7 @@ def bigram_constants(tail_exponent: float) -> tuple[float, float]:
 
 
 def _two_terms(beta: float, samples: Array) -> Array:
-    d, b = bigram_constants(beta)
+    d, b = _constants(float(beta))
     return np.asarray(d * samples ** (1.0 / beta - 1.0) + b * samples**-0.5)
 
 
@@ -225,6 +232,81 @@ def exact_bigram_error(
         else:
             total += 0.5 * float(power_sum(0, 0, beta, beta, cut + 1.0)) / norm
         value[place] = total
+    return float(value) if value.ndim == 0 else value
+
+
+def context_bigram_error(
+    tail_exponent: float, context_exponent: float, n_samples: ArrayLike
+) -> Array | float:
+    r"""Give the expected total variation of a bigram model, averaged over contexts.
+
+    .. math:: E = \sum_i \rho_i\,\mathbb{E}\,\mathrm{TV}(n_i), \qquad
+        \rho_i = i^{-\beta_\rho}/\zeta(\beta_\rho), \quad n_i \sim \mathrm{Poisson}(T\rho_i)
+
+    A context that was never seen counts 1.
+
+    Parameters
+    ----------
+    tail_exponent : float
+        :math:`\beta` in [1.05, 20], of the next-token law in every context.
+    context_exponent : float
+        :math:`\beta_\rho` in (1, 100], of the law of contexts.
+    n_samples : array_like
+        ``T``, real, >= 1000: pairs of tokens in all.
+
+    Returns
+    -------
+    float or ndarray
+        Of the shape of ``n_samples``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Relative error below 5e-4 for exponents up to 3, against binomial sums: contexts seen more than
+    250 times follow the two terms of `bigram_error`. Of order :math:`T^{-c}\sum_i\rho_i^{1-c}` with
+    :math:`c = \min(1-1/\beta, 1/2)`, if the sum converges; the exponent is reached slowly.
+
+    References
+    ----------
+    The order: recalled for the paper, section 4. The average is derived here.
+
+    Examples
+    --------
+    >>> early, late = context_bigram_error(1.5, 3.0, [1e3, 1e8])
+    >>> round(float(np.log(late / early) / np.log(1e5)), 2)  # -1/3 in the limit
+    -0.31
+    """
+    beta = real_number("tail_exponent", tail_exponent, minimum=1.05, maximum=20.0)
+    rho = real_number(
+        "context_exponent", context_exponent, minimum=1.0, maximum=100.0, open_minimum=True
+    )
+    samples = real_array("n_samples", n_samples, minimum=1000.0)
+    rare = np.arange(1.0, 401.0)
+    table = np.append(1.0, exact_bigram_error(beta, rare))
+
+    def variation(mean: Array) -> Array:
+        """Poisson average: from the table, or from two terms and half the variance."""
+        few = np.clip(mean, 1e-300, 250.0)
+        average = np.exp(-few)
+        chance = average.copy()
+        for n, value in enumerate(table[1:], start=1):
+            chance *= few / n
+            average += chance * value
+        many = np.maximum(mean, 250.0)
+        curved = [bigram_error(beta, many * step) for step in (0.9, 1.0, 1.1)]
+        bend = (curved[0] - 2.0 * curved[1] + curved[2]) / 0.01 / (2.0 * many)
+        return np.where(mean < 250.0, average, curved[1] + bend)
+
+    def f(x: Array) -> Array:
+        return np.asarray(x**-rho * variation(samples.ravel() * x**-rho / zeta(rho)))
+
+    end = (samples.ravel() / zeta(rho) * 1e16) ** (1.0 / rho)
+    corners = [(np.ones(samples.size), 1.5 / rho), (end, 1.0)]
+    value = (log_sum(f, samples.size, rho, corners) / zeta(rho)).reshape(samples.shape)
     return float(value) if value.ndim == 0 else value
 
 

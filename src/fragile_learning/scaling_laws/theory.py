@@ -20,7 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gamma, xlog1py, zeta
 
 from fragile_learning._validation import real_array, real_number, whole_array, whole_number
-from fragile_learning.scaling_laws.bigrams import bigram_error, exact_bigram_error
+from fragile_learning.scaling_laws.bigrams import (
+    bigram_error,
+    context_bigram_error,
+    exact_bigram_error,
+)
 from fragile_learning.scaling_laws.sums import first_smooth_rank, log_sum, power_sum, seen_sum
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "chain_error",
     "chain_skills",
     "clean_constant",
+    "context_bigram_error",
     "crossover_samples",
     "cut_error",
     "distinct_items",

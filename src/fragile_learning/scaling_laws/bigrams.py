@@ -301,8 +301,9 @@ def context_bigram_error(
         bend = (curved[0] - 2.0 * curved[1] + curved[2]) / 0.01 / (2.0 * many)
         return np.where(mean < 250.0, average, curved[1] + bend)
 
-    def f(x: Array) -> Array:
-        return np.asarray(x**-rho * variation(samples.ravel() * x**-rho / zeta(rho)))
+    def f(log_rank: Array) -> Array:
+        power = np.exp(-rho * log_rank)
+        return np.asarray(power * variation(samples.ravel() * power / zeta(rho)))
 
     end = (samples.ravel() / zeta(rho) * 1e16) ** (1.0 / rho)
     corners = [(np.ones(samples.size), 1.5 / rho), (end, 1.0)]

@@ -230,8 +230,9 @@ def log_sum(
     Parameters
     ----------
     f : callable
-        Takes ranks of shape (m, size) and returns values of that shape. Zero, to machine precision,
-        between `first_smooth_rank` and the first corner, and ``x^-exponent`` after the last one.
+        Takes *logarithms* of ranks, of shape (m, size), and returns values of that shape. Zero, to
+        machine precision, between `first_smooth_rank` and the first corner; the rank to the power
+        ``-exponent`` after the last one.
     size : int
         Number of sums.
     exponent : float
@@ -249,14 +250,15 @@ def log_sum(
     stop = first_smooth_rank(exponent) if stop is None else stop
     a = np.full(size, float(stop))
     ranks = np.arange(1.0, stop)[:, None]
-    total = np.sum(f(ranks + np.zeros(size)), axis=0) + lower_end(lambda x: f(x[None])[0], a)
+    total = np.sum(f(np.log(ranks) + np.zeros(size)), axis=0)
+    total += lower_end(lambda x: f(np.log(x)[None])[0], a)
     corners = [(np.log(np.maximum(corner, stop)), width) for corner, width in corners]
     for (start, width), (end, _) in pairwise(corners):
         count = int(np.ceil(np.max(end - start, initial=0.0) / width))
         for panel in range(count):
             half = 0.5 * (end - start) / count
             middle = start + (2 * panel + 1) * half
-            x = np.exp(middle + half * _NODES[:, None])
-            total += half * (_WEIGHTS @ (f(x) * x))
+            y = middle + half * _NODES[:, None]
+            total += half * (_WEIGHTS @ (f(y) * np.exp(y)))
     rest = np.exp(corners[-1][0] * (1.0 - exponent)) / (exponent - 1.0)
     return np.asarray(total + rest)

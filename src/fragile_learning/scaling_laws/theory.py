@@ -623,7 +623,7 @@ def fresh_prompt_error(
     .. math:: E \simeq \frac{1}{(\beta-1)\zeta(\beta)}
         \Big(\frac{\zeta(\beta)\,(\log(n+1) + \gamma)}{T_0}\Big)^{c}.
 
-    Relative error about 1e-12. Slower than the other functions: some 20 microseconds a point.
+    Relative error about 1e-13. Some 10 microseconds a point.
 
     References
     ----------
@@ -646,20 +646,20 @@ def fresh_prompt_error(
     shape = arrays[0].shape
     first, last, count = (array.ravel() for array in arrays)
 
-    def f(x: Array) -> Array:
-        share = -(x**-beta) / zeta(beta)
-        with np.errstate(divide="ignore"):
-            known = np.where(
-                count > 0, count * np.log(-np.expm1(xlog1py(first, share))), 0.0
-            ) + np.log(-np.expm1(xlog1py(last, share)))
-        return np.asarray(x**-beta * -np.expm1(known))
+    def f(log_rank: Array) -> Array:
+        power = np.exp(-beta * log_rank)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            missed = np.log1p(-power / zeta(beta))
+            known = np.where(count > 0, count * np.log(-np.expm1(first * missed)), 0.0)
+            known += np.log(-np.expm1(last * missed))
+        return np.asarray(power * -np.expm1(known))
 
     def rank_of(level: Array) -> Array:
         return np.asarray((level / zeta(beta)) ** (1.0 / beta))
 
     depth = 50.0 + np.log1p(count)
-    wide = 1.5 / beta
-    narrow = wide / (1.0 + 0.5 * np.log1p(count.max(initial=0.0)))
+    wide = 2.5 / beta
+    narrow = 1.5 / beta / (1.0 + 0.5 * np.log1p(count.max(initial=0.0)))
     start = np.minimum(first, np.maximum(last, 1e-300)) / depth
     end = np.maximum(first, last) * 1e17
     corners = [
@@ -893,7 +893,7 @@ def narrow_mix_error(
 
     Notes
     -----
-    Relative error about 1e-12. Some 20 microseconds a point.
+    Relative error about 1e-13. Some 10 microseconds a point.
 
     References
     ----------
@@ -915,16 +915,17 @@ def narrow_mix_error(
     samples, share = (array.ravel() for array in arrays)
     parts = [(share / zeta(beta), beta), ((1.0 - share) / zeta(narrowed), narrowed)]
 
-    def f(x: Array) -> Array:
-        q = sum(rate * x**-exponent for rate, exponent in parts)
-        return np.asarray(x**-beta * np.exp(xlog1py(samples, -np.minimum(q, 1.0))))
+    def f(log_rank: Array) -> Array:
+        power = np.exp(-beta * log_rank)
+        q = parts[0][0] * power + parts[1][0] * np.exp(-narrowed * log_rank)
+        return np.asarray(power * np.exp(xlog1py(samples, -np.minimum(q, 1.0))))
 
     def where(level: float) -> Array:
         ranks = [(samples * rate / level) ** (1.0 / exponent) for rate, exponent in parts]
         return np.asarray(np.maximum(*ranks))
 
     steep = max(beta, narrowed)
-    corners = [(where(745.0), 1.5 / steep), (where(1e-17), 1.0)]
+    corners = [(where(745.0), 2.5 / steep), (where(1e-17), 1.0)]
     total = log_sum(f, samples.size, beta, corners, first_smooth_rank(steep))
     return _result((total / zeta(beta)).reshape(shape))
 

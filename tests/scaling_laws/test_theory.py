@@ -689,7 +689,58 @@ def test_errors_are_probabilities_that_fall(beta, log_t, k, share):
     assert clean_now > 0.0
 
 
+SIZES = [0.0, 1e-300, 0.5, 1.0, 1e6, 1e15, 1e100]
+RANKS = [1.0, 25.0, 26.0, 1000.0, 1e17, 1e100, 1e300]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    beta=st.floats(-9.0, 2.0).map(lambda power: min(1.0 + 10.0**power, 100.0)),
+    other=st.floats(-9.0, 2.0).map(lambda power: min(1.0 + 10.0**power, 100.0)),
+    T=st.sampled_from(SIZES),
+    k=st.sampled_from(RANKS),
+    first=st.sampled_from(RANKS),
+    share=st.sampled_from([0.0, 1e-300, 1e-3, 1.0 - 1e-16, 1.0]),
+)
+def test_extremes_give_numbers(beta, other, T, k, first, share):
+    some, chain = max(share, 1e-300), [max(T, 1e-3), 10.0, 1e15]
+    errors = [
+        theory.hutter_error(beta, T),
+        theory.cut_error(beta, T, k),
+        theory.narrow_error(beta, T, other),
+        theory.mix_error(beta, T, k, share),
+        theory.narrow_mix_error(beta, T, other, share),
+        theory.tail_acquisition_error(beta, T, k, first, share),
+        theory.memory_error(beta, T, k, 20),
+        theory.fresh_prompt_error(beta, max(T, 1e-3), 1e5, 3),
+        theory.chain_error(beta, chain, share),
+        theory.tail_mass(beta, k),
+    ]
+    assert all(0.0 <= error <= 1.0 + 1e-6 for error in errors), errors
+    others = [
+        theory.distinct_items(beta, T),
+        theory.chain_skills(beta, chain, share),
+        theory.top_p_rank(beta, min(some, 1.0 - 1e-16)),
+        theory.crossover_samples(beta, k),
+        *theory.plateau(beta, k, some),
+        theory.flattest_samples(beta, k, some),
+        theory.acquisition_crossover(beta, k, some),
+    ]
+    assert all(value >= 0.0 for value in others), others
+
+
+def test_acquisition_at_steep_tails():
+    """Where the tail's mass is below any float."""
+    for beta, k in [(60.0, 10**5), (100.0, 500), (20.0, 3000)]:
+        ratio = k / (k + np.arange(1.0, 200_000.0))
+        c = 1.0 - 1.0 / beta
+        expected = gamma(1.0 + c) ** (1.0 / c) * np.sum(ratio**beta) / 0.1
+        assert theory.acquisition_crossover(beta, k, 0.1) == pytest.approx(expected, rel=1e-6)
+
+
 BAD = [
+    (lambda: theory.hutter_error(2.0, 1e101), ValueError, "n_samples must be >= 0 and <= 1e.100"),
+    (lambda: theory.chain_error(2.0, [1e101]), ValueError, "sample_sizes must be > 0 and <= 1e.1"),
     (lambda: theory.hutter_error(1.0, 10), ValueError, "tail_exponent must be .* > 1 .*got 1.0"),
     (lambda: theory.hutter_error(101, 10), ValueError, "tail_exponent must be .*<= 100, got 101"),
     (lambda: theory.hutter_error("2", 10), TypeError, "tail_exponent must be a real number"),

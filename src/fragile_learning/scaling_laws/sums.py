@@ -80,7 +80,8 @@ def _log_gamma_ratio(shift: float, x: Array) -> Array:
     large = np.maximum(x, 100.0)
 
     def series(y: Array) -> Array:
-        return np.asarray((1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * y**2)) / y**2) / y)
+        z = 1.0 / y
+        return np.asarray((1.0 / 12.0 - (1.0 / 360.0 - z**2 / 1260.0) * z**2) * z)
 
     smooth = shift - (large - 0.5) * np.log1p(shift / large) - shift * np.log(large + shift)
     smooth += series(large) - series(large + shift)
@@ -105,7 +106,9 @@ def _integral(
     if late.any():
         above_b, above_a = (betaincc(sigma, trials, u)[late] for u in (from_b, from_a))
         share[late] = above_b - above_a
-    return np.where(flat, power, np.exp(log_scale) * share / exponent)
+    with np.errstate(divide="ignore"):
+        log_share = np.log(np.maximum(share, 0.0))
+    return np.where(flat, power, np.exp(log_scale + log_share) / exponent)
 
 
 def _direct(

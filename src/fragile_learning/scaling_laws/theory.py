@@ -4,9 +4,10 @@ Item :math:`i` has probability :math:`p_i = i^{-\beta}/\zeta(\beta)`, :math:`\be
 whole ranks, and one answer. A model knows the items that it has seen, and is always tested on the
 real law. Every function takes arrays and broadcasts; none draws random numbers.
 
-``tail_exponent`` is a number in (1, 100]. Sample sizes are real numbers >= 0: they may be effective
-ones (`effective_samples`). Sums run over all ranks (`fragile_learning.scaling_laws.sums`), to a
-relative error near 1e-14 at any size, unless a function says otherwise.
+``tail_exponent`` is a number in (1, 100]. Sample sizes are real numbers from 0 to 1e100: they may
+be effective ones (`effective_samples`). Sums run over all ranks
+(`fragile_learning.scaling_laws.sums`), to a relative error near 1e-14 at any size, unless a
+function says otherwise.
 
 The paper is Dohmatob, Feng, Yang, Charton, Kempe, "A Tale of Tails: Model Collapse as a Change of
 Scaling Laws", ICML 2024, arXiv:2402.07043. It states orders of magnitude; the sums and constants
@@ -56,6 +57,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+_MOST = 1e100  # samples: no product of them overflows
 
 
 def hutter_error(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
@@ -395,9 +398,7 @@ def effective_samples(n_generator_samples: ArrayLike, n_samples: ArrayLike) -> A
     >>> round(effective_samples(1000, 1000), 3)
     632.121
     """
-    generator = real_array(
-        "n_generator_samples", n_generator_samples, minimum=0.0, open_minimum=True
-    )
+    generator = _samples("n_generator_samples", n_generator_samples, open_minimum=True)
     samples = _samples("n_samples", n_samples)
     return _result(-generator * np.expm1(-samples / generator))
 
@@ -635,9 +636,7 @@ def fresh_prompt_error(
     [0.0941, 0.1135, 0.1496, 0.1813]
     """
     beta = _exponent("tail_exponent", tail_exponent)
-    generator = real_array(
-        "n_generator_samples", n_generator_samples, minimum=0.0, open_minimum=True
-    )
+    generator = _samples("n_generator_samples", n_generator_samples, open_minimum=True)
     arrays = np.broadcast_arrays(
         generator,
         _samples("n_samples", n_samples),
@@ -688,7 +687,7 @@ def crossover_samples(tail_exponent: float, rank: ArrayLike) -> Array | float:
     Returns
     -------
     float or ndarray
-        In samples.
+        In samples; ``inf`` beyond the largest float, here and in the functions below.
 
     Raises
     ------
@@ -711,7 +710,8 @@ def crossover_samples(tail_exponent: float, rank: ArrayLike) -> Array | float:
     """
     beta = _exponent("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
-    return _result(zeta(beta) * _crossing(beta) * cut**beta)
+    with np.errstate(over="ignore"):
+        return _result(zeta(beta) * _crossing(beta) * cut**beta)
 
 
 def plateau(
@@ -759,7 +759,8 @@ def plateau(
     """
     share = _fraction("real_fraction", real_fraction, open_minimum=True)
     start = np.asarray(crossover_samples(tail_exponent, rank))
-    start, end = np.broadcast_arrays(start, start / share)
+    with np.errstate(over="ignore"):
+        start, end = np.broadcast_arrays(start, start / share)
     return _result(start.copy()), _result(end)
 
 
@@ -803,7 +804,9 @@ def flattest_samples(
     beta = _exponent("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
     share = _fraction("real_fraction", real_fraction, open_minimum=True)
-    return _result(_up_to(beta, cut) * (cut + 0.5) ** beta * np.log((2.0 - 1.0 / beta) / share))
+    height = np.log(2.0 - 1.0 / beta) - np.log(share)
+    with np.errstate(over="ignore"):
+        return _result(_up_to(beta, cut) * (cut + 0.5) ** beta * height)
 
 
 def mix_error(
@@ -985,7 +988,8 @@ def tail_acquisition_error(
     tail = whole_array("n_tail_from", n_tail_from)
     share = _fraction("real_fraction", real_fraction)
     head_rate = (1.0 - share) / _up_to(beta, cut)
-    tail_rate = share / _from(beta, tail)
+    mass = _from(beta, tail)  # below 1e-290 no error depends on these items
+    tail_rate = np.where(mass > 1e-290, share / np.maximum(mass, 1e-290), 0.0)
     parts = [
         power_sum(samples, head_rate, beta, beta, 1.0, np.minimum(cut, tail - 1.0)),
         power_sum(0.0, 0.0, beta, beta, cut + 1.0, tail - 1.0),
@@ -1040,7 +1044,15 @@ def acquisition_crossover(
     beta = _exponent("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
     share = _fraction("real_fraction", real_fraction, open_minimum=True)
-    return _result(_crossing(beta) * _from(beta, cut + 1.0) * cut**beta / share)
+    first = cut + 1.0
+    # k^beta zeta(beta, k + 1), by Euler and Maclaurin where a factor leaves the range of floats
+    near = beta * np.log(first) < 600.0
+    with np.errstate(over="ignore"):
+        series = first / (beta - 1.0) + 0.5 + beta / (12.0 * first)
+        series -= beta / first * (beta + 1.0) / first * (beta + 2.0) / first / 720.0
+        plain = np.where(near, first, 2.0)
+        scaled = np.where(near, _from(beta, plain) * plain**beta, series)
+        return _result(_crossing(beta) * scaled * (cut / first) ** beta / share)
 
 
 def known_skills(probabilities: ArrayLike, n_samples: ArrayLike, n_examples: int) -> Array | float:
@@ -1160,8 +1172,12 @@ def _exponent(name: str, value: float) -> float:
     return real_number(name, value, minimum=1.0, maximum=100.0, open_minimum=True)
 
 
-def _samples(name: str, value: ArrayLike) -> Array:
-    return real_array(name, value, minimum=0.0)
+def _samples(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
+    samples = real_array(name, value, minimum=0.0, open_minimum=open_minimum)
+    if samples.max(initial=0.0) > _MOST:
+        allowed = f"{'>' if open_minimum else '>='} 0 and <= {_MOST:g}"
+        raise ValueError(f"{name} must be {allowed}, got {samples.max()!r}")
+    return samples
 
 
 def _fraction(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
@@ -1193,19 +1209,19 @@ def _crossing(beta: float) -> float:
 
 def _chain(sample_sizes: ArrayLike, real_fraction: ArrayLike) -> tuple[Array, Array]:
     """Effective samples of a chain, and the size that matches the second order."""
-    sizes = real_array("sample_sizes", sample_sizes, minimum=0.0, open_minimum=True)
+    sizes = _samples("sample_sizes", sample_sizes, open_minimum=True)
     if sizes.ndim == 0 or sizes.shape[-1] == 0:
         raise ValueError(
             f"sample_sizes must have >= 1 generation along its last axis, got shape {sizes.shape}"
         )
     share = _fraction("real_fraction", real_fraction)
     survival = np.ones(np.broadcast_shapes(sizes.shape[:-1], share.shape))
-    total, square = np.zeros_like(survival), np.zeros_like(survival)
+    found = []  # real samples of each generation whose copies reach the last one, as a share
     for generation in reversed(range(sizes.shape[-1])):
-        found = survival if generation == 0 else share * survival
-        total = total + sizes[..., generation] * found
-        square = square + sizes[..., generation] * found**2
+        found.append(survival if generation == 0 else share * survival)
         if generation > 0:
             growth = sizes[..., generation] / sizes[..., generation - 1]
             survival = -np.expm1(-(1.0 - share) * growth * survival)
-    return total, total**2 / square
+    shares = np.stack(found[::-1], axis=-1)
+    total = np.sum(sizes * shares, axis=-1)
+    return total, 1.0 / np.sum(sizes * (shares / total[..., None]) ** 2, axis=-1)

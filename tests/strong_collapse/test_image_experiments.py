@@ -12,7 +12,7 @@ from fragile_learning.strong_collapse.image_experiments import IMAGE_EXPERIMENTS
 from fragile_learning.strong_collapse.images import random_feature_mixing
 from fragile_learning.sweeps import run_sweep
 
-MIXING, WIDTH, NETWORKS = IMAGE_EXPERIMENTS
+MIXING, WIDTH, SIGN, NETWORKS = IMAGE_EXPERIMENTS
 DIGITS = datasets.load("digits")
 
 
@@ -26,12 +26,14 @@ def test_names_seeds_and_tiers():
     assert [one.name for one in IMAGE_EXPERIMENTS] == [
         "strong_collapse/image-mixing",
         "strong_collapse/image-width",
+        "strong_collapse/image-sign",
         "strong_collapse/two-layer-networks",
     ]
-    assert len({one.seed for one in IMAGE_EXPERIMENTS}) == 3
+    assert len({one.seed for one in IMAGE_EXPERIMENTS}) == 4
     for one in IMAGE_EXPERIMENTS:
         assert one.tiers == ("quick", "full")
-        assert {point["data"] for point in one.points("quick")} == {"digits"}
+        shipped = "fashion-mnist-mini" if one is SIGN else "digits"
+        assert {point["data"] for point in one.points("quick")} == {shipped}
         assert "fashion-mnist" in {point["data"] for point in one.points("full")}
 
 

@@ -4,8 +4,8 @@ A claim states what the paper says, as far as it is known to us, or what the cha
 is known of the paper at second hand is called "as reported": its constants are ours.
 
 Simulations are compared with laws by the rule of `fragile_learning.claims.compare`. Sums are exact;
-a law that is a limit in the number of samples is allowed one per cent more. All margins were
-written before any table was computed.
+a law that is a limit in the number of samples is allowed one per cent more. Margins were written
+before any table was computed; where a first run changed what is measured, the reason says so.
 """
 
 from __future__ import annotations
@@ -80,34 +80,35 @@ def _known(exponents: Any, least: int) -> bool:
 
 def _clean(tables: Tables) -> Verdict:
     frame = _table(tables, "clean-law")
-    low = frame[(frame["tail_exponent"] <= 2.0) & (frame["n_samples"] >= 1e3)]
-    steep = frame[(frame["tail_exponent"] == 3.0) & (frame["n_samples"] >= 1e4)]
+    beta, size = frame["tail_exponent"], frame["n_samples"]
+    low, steep = frame[(beta <= 2.0) & (size >= 1e3)], frame[(beta == 3.0) & (size >= 1e3)]
     near, steeper = (_far(rows["closed_form"], rows["exact"]) for rows in (low, steep))
     rows = pd.concat([low, steep])
     c = 1.0 - 1.0 / rows["tail_exponent"]
     off = (rows["power_law"] / rows["exact"] - 1.0).abs()
-    power = float((off / (c * (c + 1.0) / rows["n_samples"] + 1e-11)).max())
-    early = frame[(frame["tail_exponent"] == 3.0) & (frame["n_samples"] == 1e3)]
+    power = float((off / (c * (c + 1.0) / rows["n_samples"] + 1e-10)).max())
+    small = frame[(beta == 3.0) & (size == 100.0)]
+    few = _far(small["closed_form"], small["exact"])
     found = _drawn(frame)
     return simulated(
         found._replace(
             agrees=found.agrees and near <= 1e-6 and steeper <= 1e-5 and power <= 1.0,
             decided=found.decided and _known(low["tail_exponent"], 3),
         ),
-        f"Closed form and sum differ by at most {near:.1e} for exponents up to 2 from 1,000 "
-        f"samples on, and by {steeper:.1e} for 3 from 10,000 on; power law and sum by at most "
-        f"{power:.2f} of c(c+1)/T. {_worst(found)}.",
+        f"From 1,000 samples on closed form and sum differ by at most {near:.1e} for exponents up "
+        f"to 2, and by {steeper:.1e} for 3, where it is {few:.1e} at 100 samples; power law and "
+        f"sum by at most {power:.2f} of c(c+1)/T. {_worst(found)}.",
         closed_form_error=near,
         closed_form_error_steep=steeper,
+        closed_form_error_few=few,
         power_law_error_over_bound=power,
-        closed_form_error_steep_early=_far(early["closed_form"], early["exact"]),
     )
 
 
 def _heaps(tables: Tables) -> Verdict:
     frame = _table(tables, "clean-law")
-    rows = frame[(frame["n_samples"] >= 1e3) & (frame["n_samples"] <= 1e4)]
-    rows = rows[(rows["tail_exponent"] <= 2.0) | (rows["n_samples"] >= 1e4)]
+    beta, size = frame["tail_exponent"], frame["n_samples"]
+    rows = frame[(size <= 1e4) & (size >= np.where(beta <= 2.0, 1e3, 1e4))]
     sums = _far(rows["items_step"], rows["exact"])
     forms = _far(rows["items_closed_form_step"], rows["exact"])
     found = _drawn(frame, "items", "_items")
@@ -412,12 +413,11 @@ _CLAIMS: tuple[Claim, ...] = (
         r"$\zeta(\beta)^{-1/\beta}B(c, T+1)/\beta$ to beyond all orders.",
         measure="Closed form and power law against the exact sum, exponents 1.05 to 3; simulated "
         "errors.",
-        margin="1e-6 for exponents up to 2 and T >= 1e3; 1e-5 for exponent 3 and T >= 1e4; power "
-        "law c(c+1)/T; " + EXACT,
-        margin_reason="The integral misses the sum by less than any power of 1/T, yet for exponent "
-        "3 that is small at large T only: it is estimated as 1e-6 to 1e-5 at a thousand samples "
-        "and 1e-11 at a hundred thousand. The power law has a first correction c(c+1)/(2T), half "
-        "of what is allowed. " + EXACT_REASON,
+        margin="T >= 1e3: 1e-6 for exponents up to 2, 1e-5 for 3; power law c(c+1)/T; " + EXACT,
+        margin_reason="The integral misses the sum by less than any power of 1/T, but the steeper "
+        "the law, the more samples that takes: for exponent 3 about 1e-3 is missing at a hundred "
+        "samples, 1e-6 to 1e-5 at a thousand, 1e-11 at a hundred thousand. The power law has a "
+        "first correction c(c+1)/(2T), half of what is allowed. " + EXACT_REASON,
         experiments=("clean-law",),
         judge=_clean,
     ),
@@ -444,7 +444,8 @@ _CLAIMS: tuple[Claim, ...] = (
         "to 2; " + EXACT,
         margin_reason="The floor differs from its power by a relative (beta-1)/(2k). The "
         "correction of the midpoint rule at the cut is at most beta(beta-1)/(24 k^2) of the "
-        "floor. " + EXACT_REASON,
+        "floor. Simulations end at two crossovers: later a missing item is rarer than data sets, "
+        "and a mean of these no normal number. " + EXACT_REASON,
         experiments=("crossover", "cut"),
         judge=_cut,
     ),
@@ -586,8 +587,8 @@ _CLAIMS: tuple[Claim, ...] = (
         "errors.",
         margin="closed form 1e-6; floor 1e-3; slopes 0.02; " + EXACT,
         margin_reason="The midpoint rule at rank 1,000 costs 3e-8. At 1e18 samples what is left to "
-        "learn is below a thousandth of the floors; at 1e14, of a first run, it is not. Slopes bend by a relative 1/k per factor of "
-        "ten. " + EXACT_REASON,
+        "learn is below a thousandth of the floors; at 1e14, of a first run, it is not. Slopes "
+        "bend by a relative 1/k per factor of ten. " + EXACT_REASON,
         experiments=("tail-acquisition", "saving"),
         judge=_acquisition,
     ),

@@ -283,8 +283,9 @@ def crossover_excess(tail_exponent: float) -> float:
 
     Notes
     -----
-    A limit, reached with a relative error of order :math:`1/k` for exponents above 1.5, and more
-    slowly near 1, where :math:`H_k` has not converged to :math:`\zeta(\beta)`.
+    A limit, reached with a relative error of order :math:`1/k` for exponents from 2 on, and
+    :math:`k^{-(\beta-1)}` below, as :math:`H_k` converges to :math:`\zeta(\beta)`: 2 % are left at
+    ``k = 1000`` for an exponent of 1.2.
 
     References
     ----------
@@ -754,8 +755,8 @@ def stationary_asymptote(n_samples: ArrayLike, real_fraction: ArrayLike) -> Arra
 
     Notes
     -----
-    For small fractions: 0.4 % low at 0.01, 15 % at 0.1, and meaningless at a half. The constant was
-    found numerically.
+    For small fractions: 0.1 % low at 0.001, 1.3 % at 0.01, 14 % at 0.1, and meaningless at a half.
+    The constant was found numerically.
 
     References
     ----------

@@ -665,7 +665,7 @@ def _acquisition_grid(count: int) -> list[Point]:
 
 def _regular_grid(count: int, more_shares: list[float]) -> list[Point]:
     drawn = [(1.5, 2000, 0.1, 100, 1.0), (1.5, 2000, 0.01, 400, 2.0), (2.0, 2000, 0.3, 50, 2.0)]
-    shares = [0.5, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, *more_shares]
+    shares = [0.5, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, *more_shares]
     points: list[Point] = [
         {
             "tail_exponent": beta,
@@ -907,7 +907,7 @@ _MEMORISER_EXPERIMENTS: tuple[Experiment, ...] = (
         regular_point,
         14,
         quick=_regular_grid(40, []),
-        full=_regular_grid(800, [1e-4, 1e-5]),
+        full=_regular_grid(800, [3e-4, 1e-4, 1e-5]),
         columns=(
             "effective_samples",
             "stationary",

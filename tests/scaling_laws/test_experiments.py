@@ -297,6 +297,7 @@ def test_a_row_of_the_plateau():
     assert row["end_solved"] == pytest.approx(1e3 * row["start_solved"], rel=1e-3)
     assert row["start_over_floor"] == pytest.approx(theory.mix_error(1.5, start, 100, 1e-3) / floor)
     assert row["end_over_floor"] == pytest.approx(0.854, abs=2e-3)
+    assert row["end_over_floor"] == pytest.approx(1 - row["departure_limit"], abs=1e-2)
     assert row["late_over_law"] == pytest.approx(1.0, abs=1e-6)
     # golden values of a program that shares no code with this one
     assert row["flattest_solved"] == pytest.approx(1.78e4, rel=3e-3)

@@ -368,6 +368,7 @@ def plateau_point(
         "end_solved": _size_where(lambda t: closed_forms.clean_power_law(beta, share * t), floor),
         "start_over_floor": error(start) / floor,
         "end_over_floor": error(end) / floor,
+        "departure_limit": closed_forms.crossover_excess(beta) - 1.0,
         "late_over_law": error(late) / closed_forms.clean_power_law(beta, share * late),
         "flattest": theory.flattest_samples(beta, rank, share),
         "flattest_solved": place,
@@ -664,7 +665,7 @@ def _acquisition_grid(count: int) -> list[Point]:
 
 
 def _regular_grid(count: int, more_shares: list[float]) -> list[Point]:
-    drawn = [(1.5, 2000, 0.1, 100, 1.0), (1.5, 2000, 0.01, 400, 2.0), (2.0, 2000, 0.3, 50, 2.0)]
+    drawn = [(1.5, 2000, 0.1, 100, 1.0), (1.5, 2000, 0.01, 400, 1.0), (2.0, 2000, 0.3, 50, 2.0)]
     shares = [0.5, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, *more_shares]
     points: list[Point] = [
         {
@@ -853,6 +854,7 @@ _MEMORISER_EXPERIMENTS: tuple[Experiment, ...] = (
             "end_solved",
             "start_over_floor",
             "end_over_floor",
+            "departure_limit",
             "late_over_law",
             "flattest",
             "flattest_solved",

@@ -519,7 +519,8 @@ def fresh_prompt_asymptote(
     Notes
     -----
     Asymptotic in the logarithm of ``n``: the next relative correction is
-    :math:`-c(1-c)\pi^2/(12\,(\log(n+1)+\gamma)^2)`, 2 % at ``n = 10`` for an exponent of 2.
+    :math:`-c(1-c)\pi^2/(12\,(\log(n+1)+\gamma)^2)`. From ``n = 10`` on the law is at most 1.4 % too
+    high for exponents up to 2 and 1,000 samples or more.
 
     References
     ----------

@@ -571,6 +571,22 @@ def test_golden_total_variation():
     )
 
 
+@pytest.mark.parametrize("beta", [1.2, 2.0, 3.0])
+def test_total_variation_of_a_cut_tail(beta):
+    """At every rank, and to the law without a cut when the rank is high."""
+    sizes = [1, 30, 1000]
+    for k in (1, 7, 300):
+        found = theory.bigram_error(beta, sizes, rank=k)
+        assert found == pytest.approx([total_variation(beta, n, k) for n in sizes], rel=1e-9)
+        # with many samples the mass of the tail is left
+        left = theory.bigram_error(beta, 10**15, rank=k)
+        assert left == pytest.approx(theory.tail_mass(beta, k), rel=1e-3)
+    whole = theory.exact_bigram_error(beta, sizes)
+    high = theory.bigram_error(beta, sizes, rank=10**15)
+    assert high == pytest.approx(whole, rel=3e-3 if beta < 2 else 1e-12)
+    assert isinstance(theory.bigram_error(beta, 30, rank=7), float)
+
+
 def test_golden_constants_of_total_variation():
     printed = {
         1.2: (1.29558, -0.35871), 1.5: (1.69232, -0.92454), 1.8: (3.48021, -2.85564),
@@ -781,6 +797,9 @@ BAD = [
     (lambda: theory.exact_bigram_error(2.0, 1.5), ValueError, "n_samples must hold whole"),
     (lambda: theory.exact_bigram_error(2.0, 5, 0), ValueError, "rank must be an integer >= 1"),
     (lambda: theory.exact_bigram_error(1.1, 1e15), ValueError, "n_samples .*use bigram_error"),
+    (lambda: theory.bigram_error(2.0, 1.5, rank=5), ValueError, "n_samples must hold whole"),
+    (lambda: theory.bigram_error(2.0, 5, rank=0), ValueError, "rank must be an integer >= 1"),
+    (lambda: theory.bigram_error(1.01, 5, rank=2), ValueError, "tail_exponent must be .*>= 1.05"),
     (lambda: theory.known_skills([1.5], 5, 1), ValueError, "probabilities must be .*<= 1, got"),
     (lambda: theory.known_skills([0.5], 5, 0), ValueError, "n_examples must be"),
     (lambda: theory.memory_error(2.0, 5, 0, 2), ValueError, "capacity must be"),

@@ -22,7 +22,9 @@ _MOST_TERMS = 50_000_000
 _NEAR_TWO = 0.05
 
 
-def bigram_error(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
+def bigram_error(
+    tail_exponent: float, n_samples: ArrayLike, rank: int | None = None
+) -> Array | float:
     r"""Give the expected total variation of next-token and empirical law in two terms.
 
     .. math:: \mathbb{E}\,\mathrm{TV} = D_\beta\,n^{-(1-1/\beta)} + B_\beta\,n^{-1/2} + \dots
@@ -32,12 +34,15 @@ def bigram_error(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
     tail_exponent : float
         :math:`\beta` in [1.05, 20], of the next-token law.
     n_samples : array_like
-        ``n``, real, >= 1: tokens seen after this context.
+        ``n``, real, >= 1: tokens seen after this context. Whole, if there is a rank.
+    rank : int, optional
+        The tokens are drawn from the ``rank`` most likely ones alone. The value is then that of
+        `exact_bigram_error`, not two terms: it ends at the mass of the tail.
 
     Returns
     -------
     float or ndarray
-        Total variation, of the shape of ``n_samples``.
+        Total variation to the full law, of the shape of ``n_samples``.
 
     Raises
     ------
@@ -60,8 +65,12 @@ def bigram_error(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
     --------
     >>> round(bigram_error(1.5, 1000), 4), round(exact_bigram_error(1.5, 1000), 4)
     (0.14, 0.14)
+    >>> round(bigram_error(1.5, 1000, rank=20), 4)
+    0.1779
     """
     beta = real_number("tail_exponent", tail_exponent, minimum=1.05, maximum=20.0)
+    if rank is not None:
+        return exact_bigram_error(beta, n_samples, rank)
     samples = real_array("n_samples", n_samples, minimum=1.0)
     if abs(beta - 2.0) >= _NEAR_TWO:
         value = _two_terms(beta, samples)
@@ -194,9 +203,9 @@ def exact_bigram_error(
 
     Notes
     -----
-    Mean deviations by de Moivre's formula, for every token that is expected at least once, a number
-    that grows like :math:`n^{1/\beta}` (or ``rank``, if given); all rarer ones in closed form.
-    Relative error about 1e-11 at ``n = 1e6``.
+    Mean deviations by de Moivre's formula, for every token that the full law expects at least once,
+    a number that grows like :math:`n^{1/\beta}` and is at most ``rank``; all rarer ones in closed
+    form. Relative error about 1e-11 at ``n = 1e6``.
 
     References
     ----------
@@ -214,23 +223,28 @@ def exact_bigram_error(
     norm = float(zeta(beta))
     cut = None if rank is None else whole_number("rank", rank)
     value = np.empty(samples.shape)
+    last = np.inf if cut is None else float(cut)
+    seen = norm if cut is None else float(power_sum(0, 0, beta, beta, 1.0, last))
+    head = seen / norm
     for place, n in np.ndenumerate(samples):
-        often = np.floor((n / norm) ** (1.0 / beta)) if cut is None else float(cut)
+        often = min(np.floor((n / norm) ** (1.0 / beta)), last)
         if often > _MOST_TERMS:
             raise ValueError(
                 f"n_samples must leave <= {_MOST_TERMS:g} tokens to sum one by one, got "
-                f"{n:g} with {often:g} tokens: use bigram_error"
+                f"{n:g} with {often:g} tokens: use bigram_error without a rank"
             )
-        head = 1.0 if cut is None else float(power_sum(0, 0, beta, beta, 1, cut)) / norm
         total = 0.0
         for start in range(1, int(often) + 1, 1 << 18):
             ranks = np.arange(start, min(start + (1 << 18), int(often) + 1), dtype=float)
             p = ranks**-beta / norm
             total += 0.5 * float(np.sum(_deviation(n, p / head, n * p))) / n
-        if cut is None:  # tokens expected less than once: E|N/n - p| = 2 p (1 - p)^n
-            total += float(power_sum(n, 1.0 / norm, beta, beta, often + 1.0)) / norm
-        else:
-            total += 0.5 * float(power_sum(0, 0, beta, beta, cut + 1.0)) / norm
+        # tokens expected less than once: E|N/n - p| = q - p + 2 p (1 - q)^n, and p beyond the rank
+        first = often + 1.0
+        total += float(power_sum(n, 1.0 / seen, beta, beta, first, last)) / norm
+        if cut is not None:
+            beyond = float(power_sum(0, 0, beta, beta, last + 1.0)) / norm
+            rare = float(power_sum(0, 0, beta, beta, first, last)) / norm
+            total += 0.5 * (beyond + rare * beyond / head)
         value[place] = total
     return float(value) if value.ndim == 0 else value
 

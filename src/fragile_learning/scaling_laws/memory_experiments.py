@@ -379,8 +379,8 @@ MEMORY_EXPERIMENTS: tuple[Experiment, ...] = (
             "quick": _exponents(
                 {"threshold": (1000, 10), "root": (1000, 40), "count": (1000, 40)}, [1.5]
             ),
-            "full": _exponents(  # rare items hold most of the noise of roots
-                {"threshold": (5000, 40), "root": (20_000, 40), "count": (5000, 40)}, [1.5, 2.0]
+            "full": _exponents(  # rare items add to the noise of roots
+                {"threshold": (5000, 40), "root": (10_000, 160), "count": (5000, 240)}, [1.5, 2.0]
             ),
         },
         seed=SEED + 4,

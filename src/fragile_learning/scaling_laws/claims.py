@@ -27,6 +27,7 @@ from fragile_learning.claims import (
     simulated,
     verdict_of,
 )
+from fragile_learning.scaling_laws.memory_claims import MEMORY_CLAIMS
 from fragile_learning.statistics import log_log_slope
 
 __all__ = ["CLAIMS", "claim"]
@@ -627,7 +628,7 @@ _CLAIMS: tuple[Claim, ...] = (
 
 CLAIMS: tuple[Claim, ...] = (
     *_CLAIMS,
-    # Further claims of the room are added here.
+    *MEMORY_CLAIMS,
 )
 
 _BY_ID = {one.id: one for one in CLAIMS}

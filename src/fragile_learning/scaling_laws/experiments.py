@@ -17,6 +17,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from fragile_learning._validation import choice
 from fragile_learning.scaling_laws import closed_forms, theory
+from fragile_learning.scaling_laws.memory_experiments import MEMORY_EXPERIMENTS
 from fragile_learning.scaling_laws.simulation import (
     simulate_chain,
     simulate_fresh_prompts,
@@ -925,7 +926,7 @@ _MEMORISER_EXPERIMENTS: tuple[Experiment, ...] = (
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *_MEMORISER_EXPERIMENTS,
-    # Further tables of the room are added here.
+    *MEMORY_EXPERIMENTS,
 )
 
 _BY_NAME = {one.name: one for one in EXPERIMENTS}

@@ -1,0 +1,99 @@
+"""A small transformer that classifies rows of digits: pre-norm blocks, mean pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fragile_learning._validation import whole_number
+
+__all__ = ["ClassifierConfig", "DigitClassifier"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierConfig:
+    """Sizes of a `DigitClassifier`.
+
+    Attributes
+    ----------
+    base, length, n_classes, width, n_layers, n_heads : int
+        Different digits (>= 2), digits in a row, classes (>= 2); the others are >= 1, and
+        ``n_heads`` divides ``width``.
+    """
+
+    base: int = 60
+    length: int = 4
+    n_classes: int = 101
+    width: int = 64
+    n_layers: int = 1
+    n_heads: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("base", "length", "n_classes", "width", "n_layers", "n_heads"):
+            low = 2 if name in ("base", "n_classes") else 1
+            whole_number(name, getattr(self, name), minimum=low)
+        if self.width % self.n_heads:
+            raise ValueError(f"n_heads must divide width {self.width}, got {self.n_heads}")
+
+
+class _Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)), on all rows of digits end to end."""
+
+    def __init__(self, config: ClassifierConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads = (config.length, 3, config.n_heads, width // config.n_heads)
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.mixing, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch * length, width) to the same."""
+        mixed = self.mixing(self.attention_norm(x)).view(-1, *self.heads).permute(2, 0, 3, 1, 4)
+        query, key, value = mixed.unbind()  # each (batch, heads, length, ...)
+        seen = functional.scaled_dot_product_attention(query, key, value)
+        x = x + self.projection(seen.transpose(1, 2).reshape(x.shape))
+        return torch.add(x, self.down(functional.gelu(self.up(self.mlp_norm(x)))))
+
+
+class DigitClassifier(nn.Module):
+    """Logits of the class of a row of digits.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+    generator : torch.Generator
+        On the CPU. Digits have standard deviation 0.5, places 0.02, matrices are uniform within
+        ``1 / sqrt(inputs)``, biases 0.
+
+    Examples
+    --------
+    >>> model = DigitClassifier(ClassifierConfig(), generator=torch.Generator().manual_seed(1))
+    >>> model(torch.tensor([[0, 12, 0, 18]])).shape, sum(p.numel() for p in model.parameters())
+    (torch.Size([1, 101]), 60773)
+    """
+
+    def __init__(self, config: ClassifierConfig, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.config, width = config, config.width
+        self.digits = nn.Embedding(config.base, width)
+        self.places = nn.Embedding(config.length, width)
+        self.blocks = nn.Sequential(*(_Block(config) for _ in range(config.n_layers)))
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, config.n_classes)
+        for name, tensor in self.named_parameters():
+            if name in ("digits.weight", "places.weight"):
+                nn.init.normal_(tensor, 0.0, 0.5 if name[0] == "d" else 0.02, generator)
+            elif tensor.ndim == 2:
+                bound = tensor.shape[1] ** -0.5
+                nn.init.uniform_(tensor, -bound, bound, generator)
+            elif name.endswith("bias"):
+                nn.init.zeros_(tensor)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Logits, (batch, length) of int64 to (batch, n_classes)."""
+        x = self.digits(rows) + self.places.weight
+        x = self.blocks(x.flatten(0, 1)).view(x.shape)
+        return functional.linear(self.norm(x).mean(dim=1), self.head.weight, self.head.bias)

@@ -6,8 +6,11 @@ where learning and un-learning take a second.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +88,23 @@ def test_logits_are_those_of_the_explicit_network():
     other[:, 0] = (other[:, 0] + 1) % 6
     assert (network(other) - network(rows)).abs().min() > 1e-6  # every digit counts
     assert (network(rows.flip(1)) - network(rows)).abs().max() > 0.01  # and its place
+
+
+def test_both_sides_of_the_benchmark_are_one_network(monkeypatch):
+    folder = Path(__file__).resolve().parents[2] / "benchmarks"
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "_report", raising=False)
+    bench = importlib.import_module("bench_gcd")
+    ours = model()
+    theirs = bench.Encoder(ours.config)
+    rows = torch.randint(0, 6, (9, 4), generator=generator())
+    assert (theirs(rows) - ours(rows)).abs().max() > 0.1
+    bench.load(theirs, ours)
+    torch.testing.assert_close(theirs(rows), ours(rows), atol=1e-5, rtol=1e-4)
+    sizes = bench.shapes(ours.config, 5)
+    weights = [(o, i) for _, i, o in sizes]
+    linear = [tuple(w.shape) for n, w in ours.named_parameters() if w.ndim == 2]
+    assert sorted(weights) == sorted(linear[2:])  # all matrices but digits and places
 
 
 def test_gradient_by_finite_differences():

@@ -6,6 +6,7 @@ tiers. Perplexities are compared where they differ by far more than from seed to
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 
 import pytest
@@ -142,6 +143,24 @@ def test_chains_share_their_first_model(chain):
         assert len(row.learnt.split()) == row.n_learnt
     assert (chain.loc[1.0, "wrong_labels"] == 0.0).all()
     assert chain.loc[(0.0, 1), "wrong_labels"] > 0.05
+
+
+@needs_torch
+def test_torch_gets_its_threads_back(monkeypatch):
+    torch = importlib.import_module("torch")
+    seen = []
+    monkeypatch.setattr(
+        trained_experiments, "_beginning", lambda *a, **k: seen.append(torch.get_num_threads())
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(Exception, match="TypeError"):
+            generations()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen[0] == 1
 
 
 @needs_torch

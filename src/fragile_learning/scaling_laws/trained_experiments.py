@@ -18,6 +18,8 @@ Sizes, decided before the archived runs, and why:
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +62,22 @@ def _training() -> Any:
     return importlib.import_module("fragile_learning.scaling_laws.training")
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread, and give torch its threads back.
+
+    Operations on models of this size take microseconds: on a busy machine, threads that wait for
+    each other make them many times slower. Sweeps run points side by side instead.
+    """
+    torch = importlib.import_module("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 # --- divisors over generations ----------------------------------------------------------------
 
 
@@ -82,6 +100,7 @@ def _skills(learnt: Any) -> Row:
     }
 
 
+@_one_thread()
 def gcd_generations_point(
     *,
     replicate: int,
@@ -197,6 +216,7 @@ def _learnt(task: GcdTask, model: Any, pairs: Any) -> Any:
     return gcd.learnt_gcds(guess, task.labels(pairs), n_gcds=task.n_gcds)
 
 
+@_one_thread()
 def gcd_recovery_point(
     *,
     replicate: int,

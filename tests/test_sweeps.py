@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from fragile_learning import sweeps
 from fragile_learning.sweeps import (
+    Catalogue,
     Experiment,
     SweepCacheWarning,
     SweepError,
@@ -27,7 +28,7 @@ from fragile_learning.sweeps import (
     point_stream,
     run_sweep,
 )
-from fragile_learning.tables import Manifest
+from fragile_learning.tables import Manifest, MissingTableError
 
 
 def draw(*, scale, replicate, rng):
@@ -442,3 +443,23 @@ def test_an_experiment_that_makes_no_sense_is_refused(change, error, message):
 def test_backends_are_those_that_are_named():
     assert sweeps.BACKENDS == ("serial", "processes", "dask")
     assert Path(sweeps.__file__).name == "sweeps.py"
+
+
+def _area(*, side, rng):
+    return {"area": side**2}
+
+
+def test_a_catalogue_finds_by_the_last_part_of_a_name():
+    one, two = (
+        Experiment(f"example/{name}", "Areas.", _area, {"quick": grid(side=[side])}, seed=side)
+        for name, side in (("small", 1), ("large", 3))
+    )
+    catalogue = Catalogue((one, two))
+    assert catalogue.experiment("large") is two
+    assert catalogue.run_quick("large")["area"].tolist() == [9]
+    with pytest.raises(ValueError, match="name must be one of 'small', 'large'"):
+        catalogue.experiment("example/large")
+    with pytest.raises(MissingTableError, match="example/small"):
+        catalogue.archived("small")
+    with pytest.raises(ValueError, match="must have different names"):
+        Catalogue((one, one))

@@ -28,9 +28,11 @@ from fragile_learning._validation import choice, whole_number
 from fragile_learning.tables import (
     TIERS,
     Manifest,
+    archive_path,
     canonical_json,
     code_structure,
     configuration_hash,
+    read_table,
     source_hash,
     table_name,
     write_atomically,
@@ -38,6 +40,7 @@ from fragile_learning.tables import (
 
 __all__ = [
     "BACKENDS",
+    "Catalogue",
     "Experiment",
     "SweepCacheWarning",
     "SweepError",
@@ -760,3 +763,58 @@ class Experiment:
             version=self.version,
             resume=resume,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """The experiments of a room, found by the last part of their names.
+
+    Attributes
+    ----------
+    experiments : tuple of Experiment
+        Of one room.
+
+    Raises
+    ------
+    ValueError
+        If two have one name.
+
+    Examples
+    --------
+    >>> def square(*, side, rng):
+    ...     return {"area": side**2}
+    >>> squares = Experiment(
+    ...     "example/squares", "Areas of squares.", square, {"quick": grid(side=[1, 2])}, seed=1
+    ... )
+    >>> Catalogue((squares,)).run_quick("squares")["area"].tolist()
+    [1, 4]
+    """
+
+    experiments: tuple[Experiment, ...]
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in self.experiments]
+        if len(set(names)) != len(names):
+            raise ValueError(f"experiments must have different names, got {names}")
+
+    def experiment(self, name: str) -> Experiment:
+        """Return an experiment by the last part of its name; ValueError if there is none."""
+        short = {one.name.partition("/")[2]: one for one in self.experiments}
+        return short[choice("name", name, tuple(short))]
+
+    def run_quick(self, name: str) -> pd.DataFrame:
+        """Compute the quick table of an experiment, here and now, as a chapter's cell does."""
+        return self.experiment(name).run("quick")
+
+    def archived(self, name: str) -> pd.DataFrame:
+        """Read the archived full-scale table of an experiment.
+
+        Raises
+        ------
+        MissingTableError
+            If it is not there.
+        TableError
+            If it is damaged.
+        """
+        frame, _ = read_table(archive_path("full", self.experiment(name).name))
+        return frame

@@ -26,8 +26,7 @@ from fragile_learning.regression.random_features import iterated_random_features
 from fragile_learning.regression.simulation import simulate_excess_risk
 from fragile_learning.spectra import Spectrum, source_condition_target
 from fragile_learning.statistics import mean_and_standard_error
-from fragile_learning.sweeps import Experiment, grid
-from fragile_learning.tables import archive_path, read_table
+from fragile_learning.sweeps import Catalogue, Experiment, grid
 
 __all__ = [
     "CHAIN_NAMES",
@@ -1122,29 +1121,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
 )
 
-_BY_NAME = {one.name: one for one in EXPERIMENTS}
-
-
-def experiment(name: str) -> Experiment:
-    """Return an experiment of this room by the last part of its name.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
-    >>> experiment("ridge-sweep").tiers
-    ('quick', 'full')
-    """
-    short = [full.partition("/")[2] for full in _BY_NAME]
-    return _BY_NAME[f"regression/{choice('name', name, short)}"]
-
-
-def run_quick(name: str) -> pd.DataFrame:
-    """Compute the quick table of an experiment, here and now, as a chapter's cell does."""
-    return experiment(name).run("quick")
+_CATALOGUE = Catalogue(EXPERIMENTS)
+experiment, run_quick = _CATALOGUE.experiment, _CATALOGUE.run_quick
+archived = _CATALOGUE.archived
 
 
 def risk_curves(name: str, tier: str = "quick", *, n_points: int = 121) -> pd.DataFrame:
@@ -1215,17 +1194,3 @@ def risk_curves(name: str, tier: str = "quick", *, n_points: int = 121) -> pd.Da
                 )
             )
     return pd.concat(frames, ignore_index=True)
-
-
-def archived(name: str) -> pd.DataFrame:
-    """Read the archived full-scale table of an experiment.
-
-    Raises
-    ------
-    MissingTableError
-        If it is not there.
-    TableError
-        If it is damaged.
-    """
-    frame, _ = read_table(archive_path("full", experiment(name).name))
-    return frame

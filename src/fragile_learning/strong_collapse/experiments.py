@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from fragile_learning._validation import choice
 from fragile_learning.spectra import Spectrum
 from fragile_learning.statistics import mean_and_standard_error
 from fragile_learning.strong_collapse import published, theory
@@ -33,8 +31,7 @@ from fragile_learning.strong_collapse.simulation import (
     simulate_excess_risk,
     simulate_iterate_mixing,
 )
-from fragile_learning.sweeps import Experiment, grid
-from fragile_learning.tables import archive_path, read_table
+from fragile_learning.sweeps import Catalogue, Experiment, grid
 
 __all__ = ["EXPERIMENTS", "archived", "experiment", "run_quick"]
 
@@ -904,40 +901,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *LANGUAGE_EXPERIMENTS,
 )
 
-_BY_NAME = {one.name: one for one in EXPERIMENTS}
-
-
-def experiment(name: str) -> Experiment:
-    """Return an experiment of this room by the last part of its name.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
-    >>> experiment("width-sweep").tiers
-    ('quick', 'full')
-    """
-    short = [full.partition("/")[2] for full in _BY_NAME]
-    return _BY_NAME[f"strong_collapse/{choice('name', name, short)}"]
-
-
-def run_quick(name: str) -> pd.DataFrame:
-    """Compute the quick table of an experiment, here and now, as a chapter's cell does."""
-    return experiment(name).run("quick")
-
-
-def archived(name: str) -> pd.DataFrame:
-    """Read the archived full-scale table of an experiment.
-
-    Raises
-    ------
-    MissingTableError
-        If it is not there.
-    TableError
-        If it is damaged.
-    """
-    frame, _ = read_table(archive_path("full", experiment(name).name))
-    return frame
+_CATALOGUE = Catalogue(EXPERIMENTS)
+experiment, run_quick = _CATALOGUE.experiment, _CATALOGUE.run_quick
+archived = _CATALOGUE.archived

@@ -83,10 +83,11 @@ def real_array(
     *,
     ndim: int | None = None,
     minimum: float | None = None,
+    maximum: float | None = None,
     open_minimum: bool = False,
 ) -> NDArray[np.float64]:
-    """Return a fresh float64 array of finite entries, each above ``minimum``."""
-    allowed = _range(minimum, None, open_minimum, False)
+    """Return a fresh float64 array of finite entries, each inside the stated interval."""
+    allowed = _range(minimum, maximum, open_minimum, False)
     try:
         raw = np.asarray(value)
     except ValueError:  # ragged nested sequences
@@ -101,6 +102,8 @@ def real_array(
     bad = ~np.isfinite(array)
     if minimum is not None:
         bad |= (array < minimum) | (open_minimum & (array == minimum))
+    if maximum is not None:
+        bad |= array > maximum
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         place = f"[{', '.join(map(str, where))}]" if where else ""

@@ -475,7 +475,10 @@ def test_closed_forms_broadcast():
     [
         (lambda: closed_forms.hutter_closed_form(1.0, 10), "tail_exponent must be finite and > 1"),
         (lambda: closed_forms.hutter_closed_form(1.5, -1), "n_samples must be finite and >= 0"),
-        (lambda: closed_forms.hutter_closed_form(1.5, 1e101), "n_samples must be >= 0 and <= 1e"),
+        (
+            lambda: closed_forms.hutter_closed_form(1.5, 1e101),
+            "n_samples must be finite and >= 0 and <= 1e",
+        ),
         (lambda: closed_forms.clean_power_law(1.5, 0), "n_samples must be finite and > 0"),
         (lambda: closed_forms.distinct_items_closed_form(1.5, 0), "n_samples must be finite"),
         (lambda: closed_forms.skills_asymptote(1.5, 0), "n_effective must be finite and > 0"),
@@ -489,7 +492,10 @@ def test_closed_forms_broadcast():
         (lambda: closed_forms.chain_asymptote(1.5, 10, 0), "n_generations must be finite and >= 1"),
         (lambda: closed_forms.fresh_prompt_asymptote(1.5, 0, 1), "n_samples must be finite"),
         (lambda: closed_forms.mix_closed_form(1.5, 10, 5, 0.0), "real_fraction must be finite"),
-        (lambda: closed_forms.mix_closed_form(1.5, 10, 5, 1.1), "real_fraction must be > 0 and <="),
+        (
+            lambda: closed_forms.mix_closed_form(1.5, 10, 5, 1.1),
+            "real_fraction must be finite and > 0 and <=",
+        ),
         (lambda: closed_forms.narrow_mix_crossover(2.0, 2.0, 0.1), "narrowed_exponent must be >"),
         (
             lambda: closed_forms.tail_acquisition_closed_form(1.5, 10, 5, 5, 0.1),
@@ -500,7 +506,10 @@ def test_closed_forms_broadcast():
             "real_fraction must be > 0 and < 1",
         ),
         (lambda: closed_forms.tail_acquisition_late_law(1.5, 0, 5, 0.1), "n_samples must be"),
-        (lambda: closed_forms.stationary_asymptote(10, 0.6), "real_fraction must be > 0 and <= 0"),
+        (
+            lambda: closed_forms.stationary_asymptote(10, 0.6),
+            "real_fraction must be finite and > 0 and <= 0",
+        ),
     ],
 )
 def test_bad_input(call, message):

@@ -745,6 +745,13 @@ def test_extremes_give_numbers(beta, other, T, k, first, share):
     assert all(value >= 0.0 for value in others), others
 
 
+def test_a_chain_of_real_samples_alone_has_a_number():
+    # its two sizes are equal, and rounding must not take one above the other
+    for beta in (1.5, 10.0, 100.0):
+        error = theory.chain_error(beta, [1e-3, 10.0, 1e15], 1.0)
+        assert error == pytest.approx(theory.hutter_error(beta, 1e15), rel=1e-6)
+
+
 def test_acquisition_at_steep_tails():
     """Where the tail's mass is below any float."""
     for beta, k in [(60.0, 10**5), (100.0, 500), (20.0, 3000)]:
@@ -755,13 +762,21 @@ def test_acquisition_at_steep_tails():
 
 
 BAD = [
-    (lambda: theory.hutter_error(2.0, 1e101), ValueError, "n_samples must be >= 0 and <= 1e.100"),
-    (lambda: theory.chain_error(2.0, [1e101]), ValueError, "sample_sizes must be > 0 and <= 1e.1"),
+    (
+        lambda: theory.hutter_error(2.0, 1e101),
+        ValueError,
+        "n_samples must be finite and >= 0 and <= 1e.100",
+    ),
+    (
+        lambda: theory.chain_error(2.0, [1e101]),
+        ValueError,
+        "sample_sizes must be finite and > 0 and <= 1e.1",
+    ),
     (lambda: theory.hutter_error(1.0, 10), ValueError, "tail_exponent must be .* > 1 .*got 1.0"),
     (lambda: theory.hutter_error(101, 10), ValueError, "tail_exponent must be .*<= 100, got 101"),
     (lambda: theory.hutter_error("2", 10), TypeError, "tail_exponent must be a real number"),
     (lambda: theory.hutter_error(np.nan, 10), ValueError, "tail_exponent .*nan"),
-    (lambda: theory.hutter_error(2.0, [1, -1]), ValueError, r"n_samples.* >= 0, .*\[1\] = .*-1"),
+    (lambda: theory.hutter_error(2.0, [1, -1]), ValueError, r"n_samples.* >= 0 .*\[1\] = .*-1"),
     (lambda: theory.hutter_error(2.0, np.inf), ValueError, "n_samples must be finite"),
     (lambda: theory.hutter_error(2.0, "many"), TypeError, "n_samples must be an array"),
     (lambda: theory.clean_constant(0.5), ValueError, "tail_exponent must be"),
@@ -776,14 +791,22 @@ BAD = [
     (lambda: theory.chain_error(2.0, []), ValueError, "sample_sizes must have >= 1 generation"),
     (lambda: theory.chain_error(2.0, 7), ValueError, "sample_sizes must have >= 1 generation"),
     (lambda: theory.chain_skills(2.0, [7, 0]), ValueError, r"sample_sizes.*\[1\] = .*0.0"),
-    (lambda: theory.chain_error(2.0, [7], 1.1), ValueError, "real_fraction must be >= 0 and <= 1"),
+    (
+        lambda: theory.chain_error(2.0, [7], 1.1),
+        ValueError,
+        "real_fraction must be finite and >= 0 and <= 1",
+    ),
     (lambda: theory.chain_effective_samples([7], -1), ValueError, "real_fraction must be"),
     (lambda: theory.stationary_effective_samples(7, 0.0), ValueError, "real_fraction must be"),
     (lambda: theory.fresh_prompt_error(2.0, 0, 1, 1), ValueError, "n_generator_samples must be"),
     (lambda: theory.fresh_prompt_error(2.0, 1, 1, -1), ValueError, "n_generations must be"),
     (lambda: theory.crossover_samples(2.0, 0), ValueError, "rank must be"),
     (lambda: theory.plateau(2.0, 5, 0.0), ValueError, "real_fraction must be .*> 0"),
-    (lambda: theory.plateau(2.0, 5, 2.0), ValueError, "real_fraction must be > 0 and <= 1, got"),
+    (
+        lambda: theory.plateau(2.0, 5, 2.0),
+        ValueError,
+        "real_fraction must be finite and > 0 and <= 1, got",
+    ),
     (lambda: theory.flattest_samples(2.0, 5, 0.0), ValueError, "real_fraction must be"),
     (lambda: theory.acquisition_crossover(2.0, 5, 0.0), ValueError, "real_fraction must be"),
     (lambda: theory.mix_error(2.0, 5, 5, -0.1), ValueError, "real_fraction must be .*>= 0"),

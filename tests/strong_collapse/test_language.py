@@ -127,7 +127,10 @@ def test_floor_at_the_ends():
         (([0.5, 0.6], [0.5, 0.5], 0.1), "real must sum to 1"),
         (([0.5, 0.5], [1.5, -0.5], 0.1), "synthetic must be"),
         (([0.5, 0.5], [1.0], 0.1), "shape of real"),
-        (([0.5, 0.5], [0.5, 0.5], 1.1), r"synthetic_fraction must be in \[0, 1\]"),
+        (
+            ([0.5, 0.5], [0.5, 0.5], 1.1),
+            "synthetic_fraction must be finite and >= 0 and <= 1",
+        ),
         (([[[1.0]]], [[[1.0]]], 0.1), "dimension"),
     ],
 )

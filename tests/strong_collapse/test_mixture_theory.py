@@ -352,7 +352,7 @@ def test_a_mixture_that_makes_no_sense_is_refused(change, error, message):
         (
             lambda: theory.excess_risk_grid(Mixture(**GOOD), synthetic_fraction=1.1),
             ValueError,
-            "synthetic_fraction must be in",
+            "synthetic_fraction must be finite and >= 0 and <= 1",
         ),
         (
             lambda: theory.exact_excess_risk(Mixture(**GOOD, ridge=0.1)),

@@ -133,8 +133,8 @@ def test_bad_types(function, name, key):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (1.5, r"weight must be in \[0, 1\], got 1\.5"),
-        ([0.5, -0.1], r"weight must be finite and >= 0, got weight\[1\]"),
+        (1.5, r"weight must be finite and >= 0 and <= 1, got weight = .*1\.5"),
+        ([0.5, -0.1], r"weight must be finite and >= 0 .*got weight\[1\]"),
         (float("nan"), "weight must be finite"),
     ],
 )

@@ -18,7 +18,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, gamma, gammaincc, poch, zeta
 
-from fragile_learning._validation import real_array, real_number, whole_array
+from fragile_learning._validation import real_array, whole_array
+from fragile_learning.scaling_laws.arguments import (
+    fractions_of,
+    result,
+    samples_of,
+    tail_exponent_of,
+)
 from fragile_learning.scaling_laws.theory import clean_constant, tail_mass
 
 __all__ = [
@@ -44,7 +50,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_MOST = 1e100
 _EULER = 0.5772156649015329
 _REAL_COPIES = 1.185
 
@@ -80,9 +85,9 @@ def hutter_closed_form(tail_exponent: float, n_samples: ArrayLike) -> Array | fl
     >>> round(hutter_closed_form(2.0, 1000) / 0.0218437, 4)
     1.0
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
-    return _result(zeta(beta) ** (-1.0 / beta) / beta * _beta(1.0 - 1.0 / beta, samples))
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
+    return result(zeta(beta) ** (-1.0 / beta) / beta * _beta(1.0 - 1.0 / beta, samples))
 
 
 def clean_power_law(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
@@ -117,9 +122,9 @@ def clean_power_law(tail_exponent: float, n_samples: ArrayLike) -> Array | float
     >>> round(clean_power_law(2.0, 1e6), 9)
     0.000690988
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples, open_minimum=True)
-    return _result(clean_constant(beta) * samples ** (1.0 / beta - 1.0))
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples, open_minimum=True)
+    return result(clean_constant(beta) * samples ** (1.0 / beta - 1.0))
 
 
 def distinct_items_closed_form(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
@@ -151,10 +156,10 @@ def distinct_items_closed_form(tail_exponent: float, n_samples: ArrayLike) -> Ar
     >>> round(distinct_items_closed_form(2.0, 100), 4)
     13.3371
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples, open_minimum=True)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples, open_minimum=True)
     c = 1.0 - 1.0 / beta
-    return _result(zeta(beta) ** (-1.0 / beta) * gamma(c) * poch(samples + c, 1.0 / beta) - 0.5)
+    return result(zeta(beta) ** (-1.0 / beta) * gamma(c) * poch(samples + c, 1.0 / beta) - 0.5)
 
 
 def skills_asymptote(tail_exponent: float, n_effective: ArrayLike) -> Array | float:
@@ -185,9 +190,9 @@ def skills_asymptote(tail_exponent: float, n_effective: ArrayLike) -> Array | fl
     >>> round(skills_asymptote(2.0, 100), 3)
     13.32
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    effective = _samples("n_effective", n_effective, open_minimum=True)
-    return _result(gamma(1.0 - 1.0 / beta) * (effective / zeta(beta)) ** (1.0 / beta) - 0.5)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    effective = samples_of("n_effective", n_effective, open_minimum=True)
+    return result(gamma(1.0 - 1.0 / beta) * (effective / zeta(beta)) ** (1.0 / beta) - 0.5)
 
 
 def tail_mass_asymptote(tail_exponent: float, rank: ArrayLike) -> Array | float:
@@ -218,9 +223,9 @@ def tail_mass_asymptote(tail_exponent: float, rank: ArrayLike) -> Array | float:
     >>> round(tail_mass_asymptote(1.5, 1000), 6)
     0.02421
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
-    return _result(cut ** (1.0 - beta) / ((beta - 1.0) * zeta(beta)))
+    return result(cut ** (1.0 - beta) / ((beta - 1.0) * zeta(beta)))
 
 
 def cut_closed_form(tail_exponent: float, n_samples: ArrayLike, rank: ArrayLike) -> Array | float:
@@ -258,12 +263,12 @@ def cut_closed_form(tail_exponent: float, n_samples: ArrayLike, rank: ArrayLike)
     >>> cut_closed_form(1.5, [1e3, 1e6], 100).round(6).tolist()
     [0.098688, 0.076368]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     cut = whole_array("rank", rank)
     floor = np.asarray(tail_mass(beta, cut))
     head = zeta(beta) * (1.0 - floor)
-    return _result(_segment(beta, samples, 1.0 / head, cut + 0.5, head=True) + floor)
+    return result(_segment(beta, samples, 1.0 / head, cut + 0.5, head=True) + floor)
 
 
 def crossover_excess(tail_exponent: float) -> float:
@@ -296,7 +301,7 @@ def crossover_excess(tail_exponent: float) -> float:
     >>> [round(crossover_excess(beta), 3) for beta in (1.2, 1.5, 2.0, 3.0)]
     [1.077, 1.147, 1.21, 1.267]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     c = 1.0 - 1.0 / beta
     return float(1.0 + gammaincc(c, gamma(1.0 + c) ** (1.0 / c)))
 
@@ -337,11 +342,11 @@ def narrow_closed_form(
     >>> round(narrow_closed_form(1.5, 1e4, 2.25), 6)
     0.098153
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    narrowed = _exponent("narrowed_exponent", narrowed_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    narrowed = tail_exponent_of("narrowed_exponent", narrowed_exponent)
+    samples = samples_of("n_samples", n_samples)
     s = (beta - 1.0) / narrowed
-    return _result(zeta(narrowed) ** s / (narrowed * zeta(beta)) * _beta(s, samples))
+    return result(zeta(narrowed) ** s / (narrowed * zeta(beta)) * _beta(s, samples))
 
 
 def top_p_rank_asymptote(tail_exponent: float, top_p: ArrayLike) -> Array | float:
@@ -372,12 +377,12 @@ def top_p_rank_asymptote(tail_exponent: float, top_p: ArrayLike) -> Array | floa
     >>> round(top_p_rank_asymptote(1.5, 0.9), 1)
     58.6
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    mass = _fraction("top_p", top_p, open_minimum=True)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    mass = fractions_of("top_p", top_p, open_minimum=True)
     if mass.max(initial=0.5) >= 1.0:
         raise ValueError(f"top_p must be > 0 and < 1, got {mass.max()!r}")
     with np.errstate(over="ignore"):
-        return _result(((1.0 - mass) * (beta - 1.0) * zeta(beta)) ** (-1.0 / (beta - 1.0)))
+        return result(((1.0 - mass) * (beta - 1.0) * zeta(beta)) ** (-1.0 / (beta - 1.0)))
 
 
 def equivalent_rank(tail_exponent: float, n_generator_samples: ArrayLike) -> Array | float:
@@ -412,10 +417,10 @@ def equivalent_rank(tail_exponent: float, n_generator_samples: ArrayLike) -> Arr
     >>> round(equivalent_rank(1.5, 1860.2), 2)
     100.0
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    generator = _samples("n_generator_samples", n_generator_samples, open_minimum=True)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    generator = samples_of("n_generator_samples", n_generator_samples, open_minimum=True)
     c = 1.0 - 1.0 / beta
-    return _result((generator / (zeta(beta) * gamma(1.0 + c) ** (1.0 / c))) ** (1.0 / beta))
+    return result((generator / (zeta(beta) * gamma(1.0 + c) ** (1.0 / c))) ** (1.0 / beta))
 
 
 def linear_bound(
@@ -453,7 +458,7 @@ def linear_bound(
     1.04
     """
     steps = whole_array("n_generations", n_generations, minimum=0)
-    return _result((steps + 1.0) * clean_power_law(tail_exponent, n_samples))
+    return result((steps + 1.0) * clean_power_law(tail_exponent, n_samples))
 
 
 def chain_asymptote(
@@ -490,7 +495,7 @@ def chain_asymptote(
     0.2753
     """
     steps = whole_array("n_generations", n_generations)
-    samples = _samples("n_samples", n_samples, open_minimum=True)
+    samples = samples_of("n_samples", n_samples, open_minimum=True)
     return clean_power_law(tail_exponent, 2.0 * samples / steps)
 
 
@@ -531,11 +536,11 @@ def fresh_prompt_asymptote(
     >>> fresh_prompt_asymptote(1.5, 1000, [1, 10, 100]).round(4).tolist()
     [0.1142, 0.1516, 0.1826]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples, open_minimum=True)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples, open_minimum=True)
     steps = whole_array("n_generations", n_generations, minimum=0)
     lost = zeta(beta) * (np.log1p(steps) + _EULER) / samples
-    return _result(lost ** (1.0 - 1.0 / beta) / ((beta - 1.0) * zeta(beta)))
+    return result(lost ** (1.0 - 1.0 / beta) / ((beta - 1.0) * zeta(beta)))
 
 
 def mix_closed_form(
@@ -580,14 +585,14 @@ def mix_closed_form(
     >>> mix_closed_form(1.5, [1e4, 1e5, 1e9], 100, 0.01).round(6).tolist()
     [0.07574, 0.069837, 0.00437]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     cut = whole_array("rank", rank)
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     real = share / zeta(beta)
     both = real + (1.0 - share) / (zeta(beta) * (1.0 - np.asarray(tail_mass(beta, cut))))
     edge = cut + 0.5
-    return _result(
+    return result(
         _segment(beta, samples, both, edge, head=True)
         + _segment(beta, samples, real, edge, head=False)
     )
@@ -628,13 +633,13 @@ def narrow_mix_crossover(
     >>> round(narrow_mix_crossover(1.5, 3.0, 0.01))
     10000
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    narrowed = _exponent("narrowed_exponent", narrowed_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    narrowed = tail_exponent_of("narrowed_exponent", narrowed_exponent)
     if narrowed <= beta:
         raise ValueError(f"narrowed_exponent must be > tail_exponent {beta:g}, got {narrowed!r}")
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     with np.errstate(over="ignore"):
-        return _result(share ** (-narrowed / (narrowed - beta)))
+        return result(share ** (-narrowed / (narrowed - beta)))
 
 
 def tail_acquisition_closed_form(
@@ -681,11 +686,11 @@ def tail_acquisition_closed_form(
     >>> found.round(5).tolist()
     [0.00059, 0.00761, 0.02206]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     cut = whole_array("rank", rank)
     tail = whole_array("n_tail_from", n_tail_from, minimum=2)
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     if share.max(initial=0.5) >= 1.0:
         raise ValueError(f"real_fraction must be > 0 and < 1, got {share.max()!r}")
     if np.any(tail <= cut):
@@ -693,7 +698,7 @@ def tail_acquisition_closed_form(
     beyond_cut = np.asarray(tail_mass(beta, cut))
     beyond = np.asarray(tail_mass(beta, tail - 1.0))
     head_rate = (1.0 - share) / (zeta(beta) * (1.0 - beyond_cut))
-    return _result(
+    return result(
         _segment(beta, samples, head_rate, cut + 0.5, head=True)
         + (beyond_cut - beyond)
         + _segment(beta, samples, share / (zeta(beta) * beyond), tail - 0.5, head=False)
@@ -734,8 +739,8 @@ def tail_acquisition_late_law(
     >>> round(tail_acquisition_late_law(1.5, 1e10, 1000, 0.01), 5)
     0.00059
     """
-    samples = _samples("n_samples", n_samples, open_minimum=True)
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    samples = samples_of("n_samples", n_samples, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     return clean_power_law(tail_exponent, share * samples / tail_mass(tail_exponent, rank))
 
 
@@ -768,36 +773,9 @@ def stationary_asymptote(n_samples: ArrayLike, real_fraction: ArrayLike) -> Arra
     >>> round(stationary_asymptote(1.0, 1e-3), 5)
     0.01263
     """
-    samples = _samples("n_samples", n_samples)
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
-    if share.max(initial=0.0) > 0.5:
-        raise ValueError(f"real_fraction must be > 0 and <= 0.5, got {share.max()!r}")
-    return _result(share * samples * (2.0 * np.log(1.0 / share) - _REAL_COPIES))
-
-
-def _exponent(name: str, value: float) -> float:
-    return real_number(name, value, minimum=1.0, maximum=100.0, open_minimum=True)
-
-
-def _samples(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
-    samples = real_array(name, value, minimum=0.0, open_minimum=open_minimum)
-    if samples.max(initial=0.0) > _MOST:
-        allowed = f"{'>' if open_minimum else '>='} 0 and <= {_MOST:g}"
-        raise ValueError(f"{name} must be {allowed}, got {samples.max()!r}")
-    return samples
-
-
-def _fraction(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
-    share = real_array(name, value, minimum=0.0, open_minimum=open_minimum)
-    if share.max(initial=0.0) > 1.0:
-        allowed = f"{'>' if open_minimum else '>='} 0 and <= 1"
-        raise ValueError(f"{name} must be {allowed}, got {share.max()!r}")
-    return share
-
-
-def _result(value: ArrayLike) -> Array | float:
-    found = np.asarray(value, dtype=float)
-    return float(found) if found.ndim == 0 else found
+    samples = samples_of("n_samples", n_samples)
+    share = real_array("real_fraction", real_fraction, minimum=0.0, maximum=0.5, open_minimum=True)
+    return result(share * samples * (2.0 * np.log(1.0 / share) - _REAL_COPIES))
 
 
 def _beta(x: float, samples: Array) -> Array:

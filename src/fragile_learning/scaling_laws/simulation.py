@@ -27,6 +27,7 @@ from fragile_learning._validation import (
     whole_array,
     whole_number,
 )
+from fragile_learning.scaling_laws.arguments import tail_exponent_of
 
 __all__ = [
     "Known",
@@ -95,7 +96,7 @@ def sample_zipf(tail_exponent: float, size: int, *, first_rank: int = 1, rng: Ra
     >>> bool(np.all(ranks == np.floor(ranks))), ranks.shape
     (True, (5,))
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     count = whole_number("size", size, minimum=0)
     start = whole_number("first_rank", first_rank)
     return _draws(beta, count, as_generator(rng), float(start), np.inf)
@@ -149,12 +150,14 @@ def simulate_unseen(
     >>> bool(abs(known.error.mean() / 0.0688 - 1) < 0.03)
     True
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     size = whole_number("n_samples", n_samples, minimum=0, maximum=_MOST)
     count = whole_number("n_replicates", n_replicates)
     last = np.inf if rank is None else float(whole_number("rank", rank))
     trained = (
-        beta if narrowed_exponent is None else _exponent("narrowed_exponent", narrowed_exponent)
+        beta
+        if narrowed_exponent is None
+        else tail_exponent_of("narrowed_exponent", narrowed_exponent)
     )
     generator = as_generator(rng)
     known = Known(np.ones(count), np.zeros(count))
@@ -207,7 +210,7 @@ def simulate_chain(
     >>> simulate_chain(1.5, [1000] * 4, 20, rng=1).error.shape
     (20, 4)
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     sizes = _sizes(sample_sizes)
     count = whole_number("n_replicates", n_replicates)
     share = real_number("real_fraction", real_fraction, minimum=0.0, maximum=1.0)
@@ -265,7 +268,7 @@ def simulate_fresh_prompts(
     >>> known.items.shape
     (20,)
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     size = whole_number("n_generator_samples", n_generator_samples, maximum=_MOST)
     last = whole_number("n_samples", n_samples, maximum=_MOST)
     generations = whole_number("n_generations", n_generations, minimum=0)
@@ -332,14 +335,16 @@ def simulate_mix(
     >>> simulate_mix(1.5, 10_000, 100, 0.01, 5, rng=1).error.shape
     (5,)
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     size = whole_number("n_samples", n_samples, minimum=0, maximum=_MOST)
     last = np.inf if rank is None else float(whole_number("rank", rank))
     share = real_number("real_fraction", real_fraction, minimum=0.0, maximum=1.0)
     count = whole_number("n_replicates", n_replicates)
     first = float(whole_number("n_tail_from", n_tail_from))
     trained = (
-        beta if narrowed_exponent is None else _exponent("narrowed_exponent", narrowed_exponent)
+        beta
+        if narrowed_exponent is None
+        else tail_exponent_of("narrowed_exponent", narrowed_exponent)
     )
     generator = as_generator(rng)
     known = Known(np.empty(count), np.empty(count))
@@ -394,7 +399,7 @@ def simulate_bigram(
     >>> round(float(simulate_bigram(1.5, [1000], 200, rng=1).mean()), 2)
     0.14
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     sizes = _sizes(sample_sizes)
     count = whole_number("n_replicates", n_replicates)
     last = np.inf if rank is None else float(whole_number("rank", rank))
@@ -473,7 +478,7 @@ def simulate_memory(
     >>> bool(np.all((0 < error) & (error < 1)))
     True
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     size = whole_number("n_samples", n_samples, minimum=0, maximum=_MOST)
     d = whole_number("dimension", dimension, minimum=2)
     m = whole_number("n_outputs", n_outputs)
@@ -507,10 +512,6 @@ def simulate_memory(
             given = generator.integers(m, size=items)
         error[replicate] = np.sum(p, where=given != answers)
     return error
-
-
-def _exponent(name: str, value: float) -> float:
-    return real_number(name, value, minimum=1.0, maximum=100.0, open_minimum=True)
 
 
 def _sizes(value: ArrayLike) -> list[int]:

@@ -21,6 +21,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gamma, xlog1py, zeta
 
 from fragile_learning._validation import real_array, real_number, whole_array, whole_number
+from fragile_learning.scaling_laws.arguments import (
+    fractions_of,
+    result,
+    samples_of,
+    tail_exponent_of,
+)
 from fragile_learning.scaling_laws.bigrams import (
     bigram_error,
     context_bigram_error,
@@ -57,8 +63,6 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-
-_MOST = 1e100  # samples: no product of them overflows
 
 
 def hutter_error(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
@@ -100,9 +104,9 @@ def hutter_error(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
     >>> round(hutter_error(2.0, 100), 13)
     0.0688404894706
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
-    return _result(power_sum(samples, 1.0 / zeta(beta), beta, beta) / zeta(beta))
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
+    return result(power_sum(samples, 1.0 / zeta(beta), beta, beta) / zeta(beta))
 
 
 def clean_constant(tail_exponent: float) -> float:
@@ -129,7 +133,7 @@ def clean_constant(tail_exponent: float) -> float:
     >>> round(clean_constant(2.0) * 1e-3, 9), round(hutter_error(2.0, 1e6), 9)
     (0.000690988, 0.000690988)
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     return float(gamma(1.0 - 1.0 / beta) * zeta(beta) ** (-1.0 / beta) / beta)
 
 
@@ -171,9 +175,9 @@ def distinct_items(tail_exponent: float, n_samples: ArrayLike) -> Array | float:
     >>> round(difference, 12) == round(hutter_error(2.0, 100), 12)
     True
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
-    return _result(seen_sum(samples, 1.0 / zeta(beta), beta))
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
+    return result(seen_sum(samples, 1.0 / zeta(beta), beta))
 
 
 def tail_mass(tail_exponent: float, rank: ArrayLike) -> Array | float:
@@ -199,9 +203,9 @@ def tail_mass(tail_exponent: float, rank: ArrayLike) -> Array | float:
     >>> round(tail_mass(1.5, 1000), 6)
     0.024204
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
-    return _result(_from(beta, cut + 1.0) / zeta(beta))
+    return result(_from(beta, cut + 1.0) / zeta(beta))
 
 
 def cut_error(tail_exponent: float, n_samples: ArrayLike, rank: ArrayLike) -> Array | float:
@@ -243,11 +247,11 @@ def cut_error(tail_exponent: float, n_samples: ArrayLike, rank: ArrayLike) -> Ar
     >>> cut_error(1.5, [1e3, 1e6], 100).round(6).tolist()
     [0.098688, 0.076368]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     cut = whole_array("rank", rank)
     head = power_sum(samples, 1.0 / _up_to(beta, cut), beta, beta, 1.0, cut)
-    return _result((head + _from(beta, cut + 1.0)) / zeta(beta))
+    return result((head + _from(beta, cut + 1.0)) / zeta(beta))
 
 
 def narrow_error(
@@ -294,10 +298,10 @@ def narrow_error(
     >>> round(clean, 6), round(narrowed, 6)
     (0.043702, 0.098153)
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    narrowed = _exponent("narrowed_exponent", narrowed_exponent)
-    samples = _samples("n_samples", n_samples)
-    return _result(power_sum(samples, 1.0 / zeta(narrowed), beta, narrowed) / zeta(beta))
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    narrowed = tail_exponent_of("narrowed_exponent", narrowed_exponent)
+    samples = samples_of("n_samples", n_samples)
+    return result(power_sum(samples, 1.0 / zeta(narrowed), beta, narrowed) / zeta(beta))
 
 
 def top_p_rank(tail_exponent: float, top_p: ArrayLike) -> Array | float:
@@ -342,7 +346,7 @@ def top_p_rank(tail_exponent: float, top_p: ArrayLike) -> Array | float:
     >>> ranks
     [5861.0, 1480.0, 665.0, 378.0, 245.0]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     mass = real_array("top_p", top_p, minimum=0.0, open_minimum=True)
     if mass.max(initial=0.5) >= 1.0:
         raise ValueError(f"top_p must be > 0 and < 1, got {mass.max()!r}")
@@ -358,7 +362,7 @@ def top_p_rank(tail_exponent: float, top_p: ArrayLike) -> Array | float:
     while True:
         high = exact & (rank > 1.0) & (_from(beta, np.where(exact, rank, 1.0)) <= beyond)
         if not high.any():
-            return _result(rank)
+            return result(rank)
         rank = rank - high
 
 
@@ -398,9 +402,9 @@ def effective_samples(n_generator_samples: ArrayLike, n_samples: ArrayLike) -> A
     >>> round(effective_samples(1000, 1000), 3)
     632.121
     """
-    generator = _samples("n_generator_samples", n_generator_samples, open_minimum=True)
-    samples = _samples("n_samples", n_samples)
-    return _result(-generator * np.expm1(-samples / generator))
+    generator = samples_of("n_generator_samples", n_generator_samples, open_minimum=True)
+    samples = samples_of("n_samples", n_samples)
+    return result(-generator * np.expm1(-samples / generator))
 
 
 def chain_effective_samples(
@@ -450,7 +454,7 @@ def chain_effective_samples(
     [1.0, 0.6321, 0.4685, 0.3741]
     """
     total, _ = _chain(sample_sizes, real_fraction)
-    return _result(total)
+    return result(total)
 
 
 def chain_error(
@@ -498,9 +502,9 @@ def chain_error(
     >>> round(chain_error(1.5, [2000] * 11), 4)  # ten generations after the real samples
     0.1381
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     total, size = _chain(sample_sizes, real_fraction)
-    return _result(power_sum(size, total / size / zeta(beta), beta, beta) / zeta(beta))
+    return result(power_sum(size, total / size / zeta(beta), beta, beta) / zeta(beta))
 
 
 def chain_skills(
@@ -535,9 +539,9 @@ def chain_skills(
     >>> chain_skills(2.0, [2000]) == distinct_items(2.0, 2000)
     True
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     total, size = _chain(sample_sizes, real_fraction)
-    return _result(seen_sum(size, total / size / zeta(beta), beta))
+    return result(seen_sum(size, total / size / zeta(beta), beta))
 
 
 def stationary_effective_samples(n_samples: ArrayLike, real_fraction: float) -> Array | float:
@@ -577,13 +581,13 @@ def stationary_effective_samples(n_samples: ArrayLike, real_fraction: float) -> 
     >>> [round(stationary_effective_samples(1.0, share), 4) for share in (0.5, 0.1, 0.01)]
     [0.8703, 0.3997, 0.0813]
     """
-    samples = _samples("n_samples", n_samples)
+    samples = samples_of("n_samples", n_samples)
     share = real_number("real_fraction", real_fraction, minimum=1e-6, maximum=1.0)
     survival, total = 1.0, 0.0
     while survival > 1e-17 * share:
         total += survival
         survival = -float(np.expm1(-(1.0 - share) * survival))
-    return _result(samples * share * total)
+    return result(samples * share * total)
 
 
 def fresh_prompt_error(
@@ -635,11 +639,11 @@ def fresh_prompt_error(
     >>> fresh_prompt_error(1.5, 1000, 1000, [0, 1, 10, 100]).round(4).tolist()
     [0.0941, 0.1135, 0.1496, 0.1813]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    generator = _samples("n_generator_samples", n_generator_samples, open_minimum=True)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    generator = samples_of("n_generator_samples", n_generator_samples, open_minimum=True)
     arrays = np.broadcast_arrays(
         generator,
-        _samples("n_samples", n_samples),
+        samples_of("n_samples", n_samples),
         whole_array("n_generations", n_generations, minimum=0),
     )
     shape = arrays[0].shape
@@ -669,7 +673,7 @@ def fresh_prompt_error(
     ]
     stop = first_smooth_rank(beta * (1.0 + np.log1p(count.max(initial=0.0))))
     total = log_sum(f, first.size, beta, corners, stop) / zeta(beta)
-    return _result(np.where(last > 0.0, total, 1.0).reshape(shape))
+    return result(np.where(last > 0.0, total, 1.0).reshape(shape))
 
 
 def crossover_samples(tail_exponent: float, rank: ArrayLike) -> Array | float:
@@ -708,10 +712,10 @@ def crossover_samples(tail_exponent: float, rank: ArrayLike) -> Array | float:
     >>> [round(crossover_samples(beta, 1), 3) for beta in (1.2, 1.5, 2.0, 3.0)]
     [3.565, 1.86, 1.292, 1.031]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
     with np.errstate(over="ignore"):
-        return _result(zeta(beta) * _crossing(beta) * cut**beta)
+        return result(zeta(beta) * _crossing(beta) * cut**beta)
 
 
 def plateau(
@@ -757,11 +761,11 @@ def plateau(
     >>> round(start), round(end)
     (1860, 186020)
     """
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     start = np.asarray(crossover_samples(tail_exponent, rank))
     with np.errstate(over="ignore"):
         start, end = np.broadcast_arrays(start, start / share)
-    return _result(start.copy()), _result(end)
+    return result(start.copy()), result(end)
 
 
 def flattest_samples(
@@ -802,12 +806,12 @@ def flattest_samples(
     >>> round(flattest_samples(1.5, 100, 1e-3))
     17492
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     height = np.log(2.0 - 1.0 / beta) - np.log(share)
     with np.errstate(over="ignore"):
-        return _result(_up_to(beta, cut) * (cut + 0.5) ** beta * height)
+        return result(_up_to(beta, cut) * (cut + 0.5) ** beta * height)
 
 
 def mix_error(
@@ -853,14 +857,14 @@ def mix_error(
     >>> mix_error(1.5, [1e4, 1e5, 1e9], 100, 0.01).round(6).tolist()
     [0.075739, 0.069836, 0.00437]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     cut = whole_array("rank", rank)
-    share = _fraction("real_fraction", real_fraction)
+    share = fractions_of("real_fraction", real_fraction)
     real = share / zeta(beta)
     head = power_sum(samples, real + (1.0 - share) / _up_to(beta, cut), beta, beta, 1.0, cut)
     tail = power_sum(samples, real, beta, beta, cut + 1.0)
-    return _result((head + tail) / zeta(beta))
+    return result((head + tail) / zeta(beta))
 
 
 def narrow_mix_error(
@@ -910,10 +914,10 @@ def narrow_mix_error(
     >>> round(narrow_mix_error(1.5, late, 3.0, 0.01) / clean, 3)
     1.0
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    narrowed = _exponent("narrowed_exponent", narrowed_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    narrowed = tail_exponent_of("narrowed_exponent", narrowed_exponent)
     arrays = np.broadcast_arrays(
-        _samples("n_samples", n_samples), _fraction("real_fraction", real_fraction)
+        samples_of("n_samples", n_samples), fractions_of("real_fraction", real_fraction)
     )
     shape = arrays[0].shape
     samples, share = (array.ravel() for array in arrays)
@@ -931,7 +935,7 @@ def narrow_mix_error(
     steep = max(beta, narrowed)
     corners = [(where(745.0), 2.5 / steep), (where(1e-17), 1.0)]
     total = log_sum(f, samples.size, beta, corners, first_smooth_rank(steep))
-    return _result((total / zeta(beta)).reshape(shape))
+    return result((total / zeta(beta)).reshape(shape))
 
 
 def tail_acquisition_error(
@@ -983,11 +987,11 @@ def tail_acquisition_error(
     >>> tail_acquisition_error(1.5, 1e10, 1000, [1001, 2000, 100_000], 0.01).round(5).tolist()
     [0.00059, 0.00761, 0.02206]
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     cut = whole_array("rank", rank)
     tail = whole_array("n_tail_from", n_tail_from)
-    share = _fraction("real_fraction", real_fraction)
+    share = fractions_of("real_fraction", real_fraction)
     head_rate = (1.0 - share) / _up_to(beta, cut)
     mass = _from(beta, tail)  # below 1e-290 no error depends on these items
     tail_rate = np.where(mass > 1e-290, share / np.maximum(mass, 1e-290), 0.0)
@@ -999,7 +1003,7 @@ def tail_acquisition_error(
         ),
         power_sum(samples, tail_rate, beta, beta, np.maximum(cut + 1.0, tail)),
     ]
-    return _result(sum(parts[1:], start=parts[0]) / zeta(beta))
+    return result(sum(parts[1:], start=parts[0]) / zeta(beta))
 
 
 def acquisition_crossover(
@@ -1042,9 +1046,9 @@ def acquisition_crossover(
     >>> round(saving)
     494
     """
-    beta = _exponent("tail_exponent", tail_exponent)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
     cut = whole_array("rank", rank)
-    share = _fraction("real_fraction", real_fraction, open_minimum=True)
+    share = fractions_of("real_fraction", real_fraction, open_minimum=True)
     first = cut + 1.0
     # k^beta zeta(beta, k + 1), by Euler and Maclaurin where a factor leaves the range of floats
     near = beta * np.log(first) < 600.0
@@ -1053,7 +1057,7 @@ def acquisition_crossover(
         series -= beta / first * (beta + 1.0) / first * (beta + 2.0) / first / 720.0
         plain = np.where(near, first, 2.0)
         scaled = np.where(near, _from(beta, plain) * plain**beta, series)
-        return _result(_crossing(beta) * scaled * (cut / first) ** beta / share)
+        return result(_crossing(beta) * scaled * (cut / first) ** beta / share)
 
 
 def known_skills(probabilities: ArrayLike, n_samples: ArrayLike, n_examples: int) -> Array | float:
@@ -1088,9 +1092,7 @@ def known_skills(probabilities: ArrayLike, n_samples: ArrayLike, n_examples: int
     >>> round(known_skills(gcds, 20_000, 20), 1)
     24.6
     """
-    chances = real_array("probabilities", probabilities, ndim=1, minimum=0.0)
-    if chances.max(initial=0.0) > 1.0:
-        raise ValueError(f"probabilities must be >= 0 and <= 1, got {chances.max()!r}")
+    chances = real_array("probabilities", probabilities, ndim=1, minimum=0.0, maximum=1.0)
     samples = whole_array("n_samples", n_samples, minimum=0)
     needed = whole_number("n_examples", n_examples)
     total = np.zeros(samples.shape)
@@ -1098,7 +1100,7 @@ def known_skills(probabilities: ArrayLike, n_samples: ArrayLike, n_examples: int
     spare = np.where(enough, samples - needed, 0.0) + 1.0
     for chance in chances:
         total += np.where(enough, betainc(needed, spare, chance), 0.0)
-    return _result(total)
+    return result(total)
 
 
 def memory_error(
@@ -1156,8 +1158,8 @@ def memory_error(
     >>> round(memory_error(1.5, 2e4, 20, 20, rank=1000, n_items=5000), 4)
     0.152
     """
-    beta = _exponent("tail_exponent", tail_exponent)
-    samples = _samples("n_samples", n_samples)
+    beta = tail_exponent_of("tail_exponent", tail_exponent)
+    samples = samples_of("n_samples", n_samples)
     stored = whole_array("capacity", capacity)
     outputs = whole_number("n_outputs", n_outputs)
     last = np.inf if n_items is None else float(whole_number("n_items", n_items))
@@ -1166,31 +1168,7 @@ def memory_error(
     norm = power_sum(0.0, 0.0, beta, beta, 1.0, last)
     learnt = power_sum(samples, 1.0 / _up_to(beta, cut), beta, beta, 1.0, top)
     never = power_sum(0.0, 0.0, beta, beta, top + 1.0, last)
-    return _result((1.0 - 1.0 / outputs) * (learnt + never) / norm)
-
-
-def _exponent(name: str, value: float) -> float:
-    return real_number(name, value, minimum=1.0, maximum=100.0, open_minimum=True)
-
-
-def _samples(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
-    samples = real_array(name, value, minimum=0.0, open_minimum=open_minimum)
-    if samples.max(initial=0.0) > _MOST:
-        allowed = f"{'>' if open_minimum else '>='} 0 and <= {_MOST:g}"
-        raise ValueError(f"{name} must be {allowed}, got {samples.max()!r}")
-    return samples
-
-
-def _fraction(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
-    share = real_array(name, value, minimum=0.0, open_minimum=open_minimum)
-    if share.max(initial=0.0) > 1.0:
-        allowed = f"{'>' if open_minimum else '>='} 0 and <= 1"
-        raise ValueError(f"{name} must be {allowed}, got {share.max()!r}")
-    return share
-
-
-def _result(value: Array) -> Array | float:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+    return result((1.0 - 1.0 / outputs) * (learnt + never) / norm)
 
 
 def _up_to(beta: float, rank: Array) -> Array:
@@ -1210,12 +1188,12 @@ def _crossing(beta: float) -> float:
 
 def _chain(sample_sizes: ArrayLike, real_fraction: ArrayLike) -> tuple[Array, Array]:
     """Effective samples of a chain, and the size that matches the second order."""
-    sizes = _samples("sample_sizes", sample_sizes, open_minimum=True)
+    sizes = samples_of("sample_sizes", sample_sizes, open_minimum=True)
     if sizes.ndim == 0 or sizes.shape[-1] == 0:
         raise ValueError(
             f"sample_sizes must have >= 1 generation along its last axis, got shape {sizes.shape}"
         )
-    share = _fraction("real_fraction", real_fraction)
+    share = fractions_of("real_fraction", real_fraction)
     survival = np.ones(np.broadcast_shapes(sizes.shape[:-1], share.shape))
     found = []  # real samples of each generation whose copies reach the last one, as a share
     for generation in reversed(range(sizes.shape[-1])):
@@ -1225,4 +1203,5 @@ def _chain(sample_sizes: ArrayLike, real_fraction: ArrayLike) -> tuple[Array, Ar
             survival = -np.expm1(-(1.0 - share) * growth * survival)
     shares = np.stack(found[::-1], axis=-1)
     total = np.sum(sizes * shares, axis=-1)
-    return total, 1.0 / np.sum(sizes * (shares / total[..., None]) ** 2, axis=-1)
+    size = 1.0 / np.sum(sizes * (shares / total[..., None]) ** 2, axis=-1)
+    return total, np.maximum(size, total)  # as no share exceeds 1, but for rounding

@@ -57,10 +57,7 @@ def _laws(name: str, value: ArrayLike, ndim: tuple[int, ...] = (1, 2)) -> Array:
 
 
 def _fractions(value: ArrayLike) -> Array:
-    fraction = real_array("synthetic_fraction", value, minimum=0.0)
-    if fraction.max(initial=0.0) > 1.0:
-        raise ValueError(f"synthetic_fraction must be in [0, 1], got {fraction.max()}")
-    return fraction
+    return real_array("synthetic_fraction", value, minimum=0.0, maximum=1.0)
 
 
 def _sources(

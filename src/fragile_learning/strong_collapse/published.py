@@ -61,9 +61,7 @@ def weighted_mixing(
     >>> float(weighted_mixing(0.5, 0.5, 0.05, **setting))
     0.0375
     """
-    alpha = real_array("weight", weight, minimum=0.0)
-    if alpha.max(initial=0.0) > 1.0:
-        raise ValueError(f"weight must be in [0, 1], got {alpha.max()}")
+    alpha = real_array("weight", weight, minimum=0.0, maximum=1.0)
     p2 = real_number("synthetic_fraction", synthetic_fraction, minimum=0.0, maximum=1.0)
     phi = real_number("aspect_ratio", aspect_ratio, minimum=0.0)
     real = real_number("noise_std_real", noise_std_real, minimum=0.0) ** 2

@@ -205,9 +205,8 @@ def excess_risk_grid(
         "synthetic_fraction",
         mixture.synthetic_fraction if synthetic_fraction is None else synthetic_fraction,
         minimum=0.0,
+        maximum=1.0,
     )
-    if fraction.max(initial=0.0) > 1.0:
-        raise ValueError(f"synthetic_fraction must be in [0, 1], got {fraction.max()}")
     penalty = real_array("ridge", mixture.ridge if ridge is None else ridge, minimum=0.0)
     grids = (samples, widths, fraction, penalty)
     shape = np.broadcast_shapes(*(grid.shape for grid in grids))

@@ -28,6 +28,7 @@ from fragile_learning.claims import (
     verdict_of,
 )
 from fragile_learning.scaling_laws.memory_claims import MEMORY_CLAIMS
+from fragile_learning.scaling_laws.trained_claims import TRAINED_CLAIMS
 from fragile_learning.statistics import log_log_slope
 
 __all__ = ["CLAIMS", "claim"]
@@ -629,6 +630,7 @@ _CLAIMS: tuple[Claim, ...] = (
 CLAIMS: tuple[Claim, ...] = (
     *_CLAIMS,
     *MEMORY_CLAIMS,
+    *TRAINED_CLAIMS,
 )
 
 _BY_ID = {one.id: one for one in CLAIMS}

@@ -91,9 +91,11 @@ def _most_likely(frame: Any) -> tuple[bool, str, dict[str, float]]:
     labels = _by_generation(_of(frame, temperature=0.0), "n_labels").mean()
     return (
         steady <= _STEADY and apart >= _LOSS,
-        f"Chains of most likely answers know {argmax[1]:.1f} divisors in generation 1 and "
-        f"{argmax[last]:.1f} in generation {last} (sampled: {sampled[last]:.1f}), from "
-        f"{labels[1]:.0f} and {labels[last]:.0f} different labels",
+        (
+            f"Chains of most likely answers know {argmax[1]:.1f} divisors in generation 1 and "
+            f"{argmax[last]:.1f} in generation {last} (sampled: {sampled[last]:.1f}), from "
+            f"{labels[1]:.0f} and {labels[last]:.0f} different labels"
+        ),
         {"argmax_loss": steady, "argmax_over_sampled": apart},
     )
 
@@ -115,10 +117,12 @@ def _mixes(frame: Any) -> tuple[bool, str, dict[str, float]]:
     ]
     return (
         all(holds),
-        f"a teacher knows {teacher:.1f}; its students reach {omitting[0.2]:.1f} with a fifth of "
-        f"real pairs if it omits the rest ({omitting[0.0]:.1f} without), {minority.max():.1f} with "
-        f"up to {minority.index.max():g} if it contradicts them, {majority.min():.1f} with "
-        f"{majority.index.min():g}",
+        (
+            f"a teacher knows {teacher:.1f}; its students reach {omitting[0.2]:.1f} with a fifth "
+            f"of real pairs if it omits the rest ({omitting[0.0]:.1f} without), "
+            f"{minority.max():.1f} with up to {minority.index.max():g} if it contradicts them, "
+            f"{majority.min():.1f} with {majority.index.min():g}"
+        ),
         {
             "teacher": teacher,
             "omitting": float(omitting[0.2]),

@@ -131,3 +131,42 @@ def test_figures_that_were_open_stay_open():
     style.show(draw, [1], alt="A.")
     assert plt.get_fignums() == [mine.number]
     plt.close(mine)
+
+
+def test_values_run_from_real_to_synthetic_whichever_end_is_real():
+    rising, falling = style.looks_of([3, 1, 2, 1]), style.looks_of([3, 1, 2], falling=True)
+    assert list(rising) == [1.0, 2.0, 3.0]
+    assert list(falling) == [3.0, 2.0, 1.0]
+    for found in (rising, falling):
+        colors = [look["color"] for look in found.values()]
+        assert colors[0] == style.PALETTE["real"]
+        assert colors[-1] == style.PALETTE["synthetic"]
+        assert len({look["marker"] for look in found.values()}) == 3
+        assert len({str(look["linestyle"]) for look in found.values()}) == 3
+    assert style.looks_of([2, 3], skip=1) == {key: rising[key] for key in (2.0, 3.0)}
+
+
+def test_points_have_two_standard_errors_and_lines_none():
+    look = style.looks_of([0.0])[0.0]
+    with style.use("light"):
+        _, axes = plt.subplots()
+        style.draw_line(axes, [1, 2], [3, 4], look, lw=3.0, label="law")
+        style.draw_points(axes, [1, 2], [3, 4], [0.5, 0.25], look)
+        plt.close()
+    line, *_ = axes.lines
+    assert (line.get_color(), line.get_linewidth()) == (look["color"], 3.0)
+    assert line.get_label() == "law"
+    (bars,) = axes.containers
+    ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+    np.testing.assert_allclose(ends, [[2.0, 4.0], [3.5, 4.5]])
+
+
+def test_plain_ticks_are_numbers_inside_the_axis():
+    with style.use("light"):
+        _, axes = plt.subplots()
+        axes.set(xscale="log", xlim=(0.3, 20_000))
+        style.plain_ticks(axes.xaxis, (0.1, 0.5, 12_800))
+        axes.figure.canvas.draw()
+        plt.close()
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.5", "12,800"]
+    assert not axes.get_xticks(minor=True).size

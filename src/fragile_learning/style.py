@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -32,11 +32,17 @@ __all__ = [
     "FIGURE_WIDTH",
     "GENERATION_COLORS",
     "PALETTE",
+    "REFERENCE",
+    "STAR",
     "ShownFigure",
+    "draw_line",
+    "draw_points",
     "foreground",
     "generation_style",
     "legend_above",
+    "looks_of",
     "panels",
+    "plain_ticks",
     "show",
     "use",
 ]
@@ -64,6 +70,16 @@ GENERATION_COLORS: Final[tuple[str, ...]] = (
     PALETTE["synthetic"],
 )
 """From real (no synthetic generation) to synthetic (many generations), in five steps."""
+
+REFERENCE: Final[Mapping[str, Any]] = MappingProxyType(
+    {"color": PALETTE["reference"], "linestyle": ":", "lw": 1.2}
+)
+"""Look of a limit, a bound or a slope to compare with; keyword arguments for ``Axes.plot``."""
+
+STAR: Final[Mapping[str, Any]] = MappingProxyType(
+    {"linestyle": "none", "marker": "*", "markersize": 11, "zorder": 5}
+)
+"""Look of one place that a formula names; keyword arguments for ``Axes.plot``, without colour."""
 
 _GENERATIONS: Final = (0, 1, 5, 10, 20)
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
@@ -278,6 +294,103 @@ def generation_style(generation: int, generations: Sequence[int] = _GENERATIONS)
         "marker": _MARKERS[rank % len(_MARKERS)],
         "linestyle": _DASHES[rank % len(_DASHES)],
     }
+
+
+def looks_of(
+    values: Iterable[float], *, falling: bool = False, skip: int = 0
+) -> dict[float, dict[str, Any]]:
+    """Give each value of a parameter a colour, a marker and a dash, from real to synthetic.
+
+    Parameters
+    ----------
+    values : iterable of float
+        Repetitions count once.
+    falling : bool
+        Whether the largest value is the one nearest to real data.
+    skip : int
+        How many looks to leave free at the real end, for example 1 if a clean law has the first.
+
+    Returns
+    -------
+    dict
+        From each value, in the order of the looks, to keyword arguments for ``Axes.plot``.
+
+    Examples
+    --------
+    >>> list(looks_of([0.5, 0.0, 0.5])), looks_of([0.5, 0.0])[0.0] == generation_style(0)
+    ([0.0, 0.5], True)
+    >>> looks_of([10, 1000], falling=True, skip=1)[1000.0]["marker"]
+    's'
+    """
+    ordered = sorted({float(value) for value in values}, reverse=falling)
+    ranks = range(skip + len(ordered))
+    return {
+        value: generation_style(rank, ranks)
+        for rank, value in zip(ranks[skip:], ordered, strict=True)
+    }
+
+
+def draw_line(axes: Axes, x: Any, y: Any, look: Mapping[str, Any], **more: Any) -> None:
+    """Draw a prediction.
+
+    Parameters
+    ----------
+    axes : Axes
+    x, y : array_like, shape (n,)
+    look : mapping
+        With ``color`` and ``linestyle``, as `looks_of` and `generation_style` give it.
+    **more
+        For ``Axes.plot``, before the look: a thicker line, a label.
+    """
+    axes.plot(x, y, **{"color": look["color"], "linestyle": look["linestyle"], "lw": 1.4, **more})
+
+
+def draw_points(
+    axes: Axes, x: Any, mean: Any, error: Any, look: Mapping[str, Any], **more: Any
+) -> None:
+    """Draw simulated or measured means with two standard errors on either side.
+
+    Parameters
+    ----------
+    axes : Axes
+    x, mean : array_like, shape (n,)
+    error : array_like, shape (n,)
+        One standard error each.
+    look : mapping
+        With ``color`` and ``marker``, as `looks_of` and `generation_style` give it.
+    **more
+        For ``Axes.errorbar``.
+    """
+    import numpy as np
+
+    axes.errorbar(
+        x,
+        mean,
+        2.0 * np.asarray(error, float),
+        fmt=look["marker"],
+        color=look["color"],
+        markersize=4.5,
+        linewidth=1.0,
+        **more,
+    )
+
+
+def plain_ticks(axis: Any, values: Iterable[float]) -> None:
+    """Mark these values, in plain numbers, on a logarithmic axis of less than two decades.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        Its limits should be final: values outside them are left out.
+    values : iterable of float
+    """
+    from matplotlib import ticker
+
+    low, high = axis.get_view_interval()
+    shown = [value for value in values if low <= value <= high]
+    axis.set_major_locator(ticker.FixedLocator(shown))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axis.set_minor_locator(ticker.NullLocator())
 
 
 def _blend(colors: Sequence[str], position: float) -> str:

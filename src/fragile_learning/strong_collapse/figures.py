@@ -6,12 +6,22 @@ synthetic data has one colour, marker and dash in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fragile_learning.style import PALETTE, foreground, generation_style, legend_above, panels
+from fragile_learning.style import (
+    PALETTE,
+    REFERENCE,
+    STAR,
+    draw_line,
+    draw_points,
+    foreground,
+    legend_above,
+    looks_of,
+    panels,
+    plain_ticks,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,45 +44,6 @@ __all__ = [
 ]
 
 _RISK = "excess risk"
-_REFERENCE: dict[str, Any] = {"color": PALETTE["reference"], "linestyle": ":", "lw": 1.2}
-_STAR: dict[str, Any] = {"linestyle": "none", "marker": "*", "markersize": 11, "zorder": 5}
-
-
-def _looks(values: Iterable[float]) -> dict[float, dict[str, Any]]:
-    """Colour, marker and dash of each value, from real to synthetic."""
-    ordered = sorted({float(value) for value in values})
-    ranks = range(len(ordered))
-    return {
-        value: generation_style(rank, ranks) for rank, value in zip(ranks, ordered, strict=True)
-    }
-
-
-def _line(axes: Axes, x: Any, y: Any, look: dict[str, Any], **more: Any) -> None:
-    axes.plot(x, y, color=look["color"], linestyle=look["linestyle"], lw=1.4, **more)
-
-
-def _points(axes: Axes, x: Any, mean: Any, error: Any, look: dict[str, Any], **more: Any) -> None:
-    axes.errorbar(
-        x,
-        mean,
-        2.0 * np.asarray(error, float),
-        fmt=look["marker"],
-        color=look["color"],
-        markersize=4.5,
-        linewidth=1.0,
-        **more,
-    )
-
-
-def _plain_ticks(axis: Any, values: Iterable[float]) -> None:
-    """Mark these values, in plain numbers, on a logarithmic axis of less than two decades."""
-    from matplotlib import ticker
-
-    low, high = axis.get_view_interval()
-    shown = [value for value in values if low <= value <= high]
-    axis.set_major_locator(ticker.FixedLocator(shown))
-    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(ticker.NullLocator())
 
 
 def _share(value: float) -> str:
@@ -95,13 +66,13 @@ def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, axes_list = panels(2)
     titles = {"least squares": "least squares", "ridge 1/n": r"power law, ridge $\lambda = 1/n$"}
-    looks = _looks(curves["synthetic_fraction"])
+    looks = looks_of(curves["synthetic_fraction"])
     for axes, (policy, title) in zip(axes_list, titles.items(), strict=True):
         for share, look in looks.items():
             line = curves[(curves["policy"] == policy) & (curves["synthetic_fraction"] == share)]
             rows = table[(table["policy"] == policy) & (table["synthetic_fraction"] == share)]
-            _line(axes, line["n_samples"], line["total"], look)
-            _points(
+            draw_line(axes, line["n_samples"], line["total"], look)
+            draw_points(
                 axes,
                 rows["n_samples"],
                 rows["mean_total"],
@@ -116,10 +87,10 @@ def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
                     line["floor"].iloc[0],
                     color=look["color"],
                     markeredgecolor=foreground(),
-                    **_STAR,
+                    **STAR,
                 )
         axes.set(xscale="log", yscale="log", xlabel="samples $n$", ylabel=_RISK, title=title)
-    axes_list[0].plot([], [], color=PALETTE["reference"], label="clean law meets floor", **_STAR)
+    axes_list[0].plot([], [], color=PALETTE["reference"], label="clean law meets floor", **STAR)
     legend_above(axes_list[0])
     return figure
 
@@ -145,8 +116,8 @@ def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         n = int(rows["n_samples"].iloc[0])
         line = curves[(curves["n_features"] == size) & (curves["ridge"] == "fixed")]
         best = curves[(curves["n_features"] == size) & (curves["ridge"] == "best")]
-        _line(axes, line["width"], line["clean"], clean)
-        _line(axes, line["width"], line["gap"], gap)
+        draw_line(axes, line["width"], line["clean"], clean)
+        draw_line(axes, line["width"], line["gap"], gap)
         axes.plot(
             best["width"],
             best["gap"],
@@ -155,10 +126,10 @@ def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             linestyle="-.",
             label="collapse, best ridge",
         )
-        _points(
+        draw_points(
             axes, rows["width"], rows["mean_clean"], rows["se_clean"], clean, label="clean labels"
         )
-        _points(
+        draw_points(
             axes,
             rows["width"],
             rows["mean_collapse"],
@@ -166,7 +137,7 @@ def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             gap,
             label="collapse",
         )
-        axes.axvline(n, **_REFERENCE)
+        axes.axvline(n, **REFERENCE)
         axes.annotate(
             "$m = n$",
             (n, 0.97),
@@ -242,7 +213,7 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
                 linewidth=1.2,
                 zorder=4,
             )
-        axes.axline((1.0, 1.0), slope=1.0, **_REFERENCE)
+        axes.axline((1.0, 1.0), slope=1.0, **REFERENCE)
         axes.set(
             xscale="log",
             yscale="log",
@@ -250,8 +221,8 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             ylabel="excess risk, mixture",
             title=f"{count} of {n} labels synthetic",
         )
-        _plain_ticks(axes.xaxis, (0.5, 1, 2, 3, 5, 10))
-        _plain_ticks(axes.yaxis, (0.5, 1, 2, 3, 5, 10))
+        plain_ticks(axes.xaxis, (0.5, 1, 2, 3, 5, 10))
+        plain_ticks(axes.yaxis, (0.5, 1, 2, 3, 5, 10))
     bar = figure.colorbar(
         mpl.cm.ScalarMappable(scale, colors), ax=axes_list, location="bottom", fraction=0.04
     )
@@ -274,7 +245,7 @@ def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 3.8)
     look = {"color": PALETTE["mixed"], "linestyle": "-", "marker": "o"}
-    _line(axes, curves["weight"], curves["total"], look, label="derived here")
+    draw_line(axes, curves["weight"], curves["total"], look, label="derived here")
     axes.plot(
         curves["weight"],
         curves["reported"],
@@ -283,8 +254,10 @@ def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         lw=1.4,
         label="as reported",
     )
-    axes.plot(curves["weight"], curves["floor"], **_REFERENCE, label=r"floor $\alpha^2c^2$")
-    _points(axes, table["weight"], table["mean_total"], table["se_total"], look, label="simulated")
+    axes.plot(curves["weight"], curves["floor"], **REFERENCE, label=r"floor $\alpha^2c^2$")
+    draw_points(
+        axes, table["weight"], table["mean_total"], table["se_total"], look, label="simulated"
+    )
     best = float(curves["best"].iloc[0])
     axes.plot(
         best,
@@ -292,7 +265,7 @@ def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         color=PALETTE["theory"],
         markeredgecolor=foreground(),
         label="best weight",
-        **_STAR,
+        **STAR,
     )
     axes.set(yscale="log", xlabel=r"weight $\alpha$ of the synthetic half", ylabel=_RISK)
     axes.set_ylim(bottom=3e-3)
@@ -326,9 +299,9 @@ def iterative_figure(table: pd.DataFrame) -> Figure:
     halves = table[table["synthetic_fraction"] < 1.0]
     for mode, look in looks.items():
         rows = halves[halves["mode"] == mode]
-        _line(axes, rows["round"], rows["theory"], look)
-        _points(axes, rows["round"], rows["mean"], rows["se"], look, label=names[mode])
-    axes.axhline(float(halves["real_alone"].iloc[0]), **_REFERENCE, label="real samples alone")
+        draw_line(axes, rows["round"], rows["theory"], look)
+        draw_points(axes, rows["round"], rows["mean"], rows["se"], look, label=names[mode])
+    axes.axhline(float(halves["real_alone"].iloc[0]), **REFERENCE, label="real samples alone")
     axes.set(yscale="log", xlabel="round", ylabel=_RISK)
     legend_above(axes, 2)
     return figure
@@ -350,24 +323,24 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     shares = sorted(set(curves["synthetic_fraction"]))
     figure, axes_list = panels(len(shares), 2.7)
-    looks = _looks(curves["aspect_ratio"])
+    looks = looks_of(curves["aspect_ratio"])
     for axes, share in zip(axes_list, shares, strict=True):
         for ratio, look in sorted(looks.items(), reverse=True):
             rows = curves[
                 (curves["synthetic_fraction"] == share) & (curves["aspect_ratio"] == ratio)
             ]
-            _line(axes, rows["ridge"], rows["total"], look, label=f"$d/n$ = {ratio:g}")
+            draw_line(axes, rows["ridge"], rows["total"], look, label=f"$d/n$ = {ratio:g}")
             axes.plot(
                 rows["best_ridge"].iloc[0],
                 rows["best_total"].iloc[0],
                 color=look["color"],
                 markeredgecolor=foreground(),
-                **_STAR,
+                **STAR,
             )
         limits = table[(table["synthetic_fraction"] == share) & (table["shift_size"] == 1.0)]
         if len(limits):
-            axes.axvline(limits["predicted_ridge"].iloc[0], **_REFERENCE)
-            axes.axhline(limits["predicted_risk"].iloc[0], **_REFERENCE)
+            axes.axvline(limits["predicted_ridge"].iloc[0], **REFERENCE)
+            axes.axhline(limits["predicted_risk"].iloc[0], **REFERENCE)
         title = "real labels only" if share == 0.0 else f"$p_2$ = {share:g}"
         axes.set(
             xscale="log",
@@ -394,11 +367,11 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 3.8)
-    for size, look in _looks(curves["relative_shift"]).items():
+    for size, look in looks_of(curves["relative_shift"]).items():
         line = curves[curves["relative_shift"] == size]
         rows = table[table["relative_shift"] == size]
-        _line(axes, line["n_synthetic"], line["total"], look)
-        _points(
+        draw_line(axes, line["n_synthetic"], line["total"], look)
+        draw_points(
             axes,
             rows["n_synthetic"],
             rows["mean_total"],
@@ -406,7 +379,7 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             look,
             label=f"{size:g} of the threshold",
         )
-    axes.axhline(float(curves["total"].iloc[0]), **_REFERENCE)
+    axes.axhline(float(curves["total"].iloc[0]), **REFERENCE)
     axes.set_xscale("symlog", linthresh=3.0)
     axes.set(
         yscale="log",
@@ -414,7 +387,7 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         ylabel=_RISK,
         xlim=(-0.3, curves["n_synthetic"].max() * 1.2),
     )
-    _plain_ticks(axes.yaxis, (0.3, 0.4, 0.5, 0.7, 1, 2, 3, 5))
+    plain_ticks(axes.yaxis, (0.3, 0.4, 0.5, 0.7, 1, 2, 3, 5))
     legend_above(axes, 2, title="$c^2$")
     return figure
 
@@ -424,12 +397,12 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
 def _measured(axes: Axes, rows: Any, x: str, column: str) -> dict[float, dict[str, Any]]:
     """Means with two standard errors along an axis, for each share; the look of each share."""
-    looks = _looks(rows["synthetic_fraction"])
+    looks = looks_of(rows["synthetic_fraction"])
     for share, look in looks.items():
         groups = rows[rows["synthetic_fraction"] == share].groupby(x)[column]
         places, means = groups.mean().index.to_numpy(), groups.mean().to_numpy()
-        _points(axes, places, means, groups.sem().to_numpy(), look, label=_share(share))
-        _line(axes, places, means, look)
+        draw_points(axes, places, means, groups.sem().to_numpy(), look, label=_share(share))
+        draw_line(axes, places, means, look)
     return looks
 
 
@@ -474,7 +447,7 @@ def image_figure(table: pd.DataFrame) -> Figure:
         label="predicted floor",
     )
     axes.set(xscale="log", yscale="log", xlabel="images $n$", ylabel="squared test error")
-    _plain_ticks(axes.yaxis, (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6))
+    plain_ticks(axes.yaxis, (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6))
     legend_above(axes)
     return figure
 
@@ -495,8 +468,8 @@ def image_width_figure(table: pd.DataFrame) -> Figure:
     rows: Any = table.assign(gap=table["error"] - table["clean_error"])
     n = int(rows["n_samples"].iloc[0])
     _measured(axes, rows, "width", "gap")
-    axes.axhline(0.0, **_REFERENCE)
-    axes.axvline(n, **_REFERENCE)
+    axes.axhline(0.0, **REFERENCE)
+    axes.axvline(n, **REFERENCE)
     axes.annotate(
         "$m = n$",
         (n, 0.97),
@@ -530,7 +503,7 @@ def network_figure(table: pd.DataFrame) -> Figure:
         axes.set(
             xscale="log", xlabel="width $m$", ylabel="squared test error", title=f"$n$ = {size:,}"
         )
-        _plain_ticks(axes.xaxis, sorted(set(rows["width"])))
+        plain_ticks(axes.xaxis, sorted(set(rows["width"])))
     legend_above(axes_list[0])
     return figure
 
@@ -553,7 +526,7 @@ def markov_figure(table: pd.DataFrame) -> Figure:
         floor = float(rows.loc[rows["synthetic_fraction"] == share, "floor"].mean())
         if floor > 0.0:
             axes.axhline(floor, color=look["color"], linestyle=":", lw=1.2)
-    axes.plot([], [], **_REFERENCE, label="floor")
+    axes.plot([], [], **REFERENCE, label="floor")
     axes.set(xscale="log", yscale="log", xlabel="tokens", ylabel="excess log-loss, nats a token")
     legend_above(axes)
     return figure
@@ -578,7 +551,7 @@ def story_figure(table: pd.DataFrame) -> Figure:
         here = rows[rows["n_layers"] == depth]
         _measured(axes, here, "tokens", "excess")
         axes.axhline(
-            float(here["generator_excess"].mean()), **_REFERENCE, label="generator's excess"
+            float(here["generator_excess"].mean()), **REFERENCE, label="generator's excess"
         )
         plural = "layer" if depth == 1 else "layers"
         axes.set(
@@ -588,6 +561,6 @@ def story_figure(table: pd.DataFrame) -> Figure:
             ylabel="excess log-loss",
             title=f"{depth} {plural}",
         )
-        _plain_ticks(axes.yaxis, (0.03, 0.05, 0.1, 0.2, 0.4))
+        plain_ticks(axes.yaxis, (0.03, 0.05, 0.1, 0.2, 0.4))
     legend_above(axes_list[0])
     return figure

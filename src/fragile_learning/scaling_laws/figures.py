@@ -54,6 +54,7 @@ _ERROR = "error $E$"
 _SAMPLES = "samples $T$"
 _GENERATIONS = "generations $n$"
 _EXPONENT, _RANK, _SIZE = 1.5, 100, 2000
+_DOTS: dict[str, Any] = {"linestyle": (0, (1, 3)), "lw": 1.4}
 
 
 def _rows(table: pd.DataFrame, **keys: Any) -> pd.DataFrame:
@@ -122,6 +123,8 @@ def cut_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         axes.plot(line["n_samples"], line["floor"], color=look["color"], linestyle=":", lw=1.0)
         draw_line(axes, line["n_samples"], line["exact"], look)
         rows = _rows(table, tail_exponent=_EXPONENT, rank=rank)
+        apart = 2.0 * np.log10(rows["n_samples"])  # more than two points a decade would touch
+        rows = rows[np.isclose(apart, np.round(apart), atol=0.01)]
         _simulated(axes, rows, "n_samples", look, label=f"$k$ = {rank:,.0f}")
         axes.plot(crossover, floor, color=look["color"], markeredgecolor=foreground(), **STAR)
     axes.plot([], [], color=PALETTE["reference"], label="$T^*$", **STAR)
@@ -406,14 +409,8 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         below.plot(line["real_fraction"], line["without_copies"], **REFERENCE)
         rows = _rows(table, tail_exponent=beta, n_samples=_SIZE)
         _simulated(below, rows, "real_fraction", look)
-        last = line[line["real_fraction"] >= 0.03].iloc[0]
-        _say(
-            below,
-            rf"$\beta$ = {beta:g}",
-            (float(last["real_fraction"]), float(last["error"])),
-            xytext=(0, -12),
-            ha="center",
-        )
+        place = (float(line["real_fraction"].iloc[-1]), float(line["error"].iloc[-1]))
+        _say(below, rf"$\beta$ = {beta:g}", place)
     above.errorbar([], [], [], fmt="o", color=PALETTE["mixed"], markersize=4.5, label="simulated")
     below.set(
         xscale="log",
@@ -421,6 +418,7 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         xlabel=r"real fraction $\pi$",
         ylabel=f"error $E$ at $T_0$ = {_SIZE:,}",
     )
+    below.set_xlim(right=7.0)
     legend_above(above, 2)
     return figure
 
@@ -441,20 +439,20 @@ def bigram_figure(table: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (above, below) = panels(2, 3.6)
-    looks = looks_of((1.2, 1.5, 1.8, 2.5, 3.0), skip=0)
+    looks = looks_of((1.2, 1.5, 1.8, 3.0), skip=1)
     for beta, look in looks.items():
         rows = _rows(table, tail_exponent=beta)
         scale = rows["n_samples"] ** min(1.0 - 1.0 / beta, 0.5)
         name = rf"$\beta$ = {beta:g}"
-        above.plot(rows["n_samples"], rows["leading_term"] * scale, color=look["color"], **_THIN)
+        above.plot(rows["n_samples"], rows["leading_term"] * scale, color=look["color"], **_DOTS)
         draw_line(above, rows["n_samples"], rows["two_terms"] * scale, look)
         draw_points(
             above, rows["n_samples"], rows["mean"] * scale, rows["se"] * scale, look, label=name
         )
         leading = np.abs(rows["leading_term"] / rows["exact"] - 1.0)
-        below.plot(rows["n_samples"], leading, color=look["color"], **_THIN)
+        below.plot(rows["n_samples"], leading, color=look["color"], **_DOTS)
         draw_line(below, rows["n_samples"], rows["largest_error"], look)
-    above.plot([], [], color=foreground(), **_THIN, label="leading term")
+    above.plot([], [], color=foreground(), **_DOTS, label="leading term")
     above.plot([], [], color=foreground(), lw=1.4, label="two terms")
     above.set(xscale="log", xlabel="samples of a row $n$", ylabel=r"total variation $\times\ n^c$")
     below.set(
@@ -465,9 +463,6 @@ def bigram_figure(table: pd.DataFrame) -> Figure:
     )
     legend_above(above)
     return figure
-
-
-_THIN: dict[str, Any] = {"linestyle": ":", "lw": 1.2}
 
 
 def context_figure(table: pd.DataFrame) -> Figure:
@@ -555,6 +550,7 @@ def dimension_figure(table: pd.DataFrame) -> Figure:
     figure, axes_list = panels(len(exponents), 3.4)
     names = {"threshold": "most frequent alone", "root": "roots of counts", "count": "counts"}
     looks = dict(zip(names, looks_of(range(3), skip=1).values(), strict=True))
+    shifts = {"threshold": 5, "root": -5, "count": 0}  # two may end at about the same error
     for axes, beta in zip(axes_list, exponents, strict=True):
         for weighting, name in names.items():
             rows = _rows(table, tail_exponent=beta, weighting=weighting)
@@ -566,7 +562,7 @@ def dimension_figure(table: pd.DataFrame) -> Figure:
                 axes,
                 f"−{last['exponent']:.2f}",
                 (float(last["dimension"]), float(last["mean"])),
-                xytext=(7, 0),
+                xytext=(7, shifts[weighting]),
             )
         axes.set(xscale="log", yscale="log", xlabel="dimension $d$", ylabel=_ERROR)
         axes.set_title(rf"$\beta$ = {beta:g}")
@@ -615,21 +611,18 @@ def divisors_figure(table: pd.DataFrame) -> Figure:
     shown = rows[rows["real_fraction"].isin(list(kinds))]
     divisors = sorted(_known(shown))
     figure, axes_list = panels(2, 2.6)
-    handles = []
+    heights = []
     for axes, (share, (title, color)) in zip(axes_list, kinds.items(), strict=True):
         here = _rows(shown, real_fraction=share)
         generations = sorted(set(here["generation"]))
+        heights.append(len(generations))
         count = here["replicate"].nunique()
-        picture = np.zeros((len(generations), len(divisors)))
-        for line, generation in enumerate(generations):
-            known = _known(_rows(here, generation=generation))
-            picture[line] = [known.get(divisor, 0) / count for divisor in divisors]
-        colors = LinearSegmentedColormap.from_list(color, [axes.get_facecolor(), PALETTE[color]])
+        known = [_known(_rows(here, generation=generation)) for generation in generations]
         axes.pcolormesh(
             np.arange(len(divisors) + 1) - 0.5,
             np.arange(len(generations) + 1) - 0.5,
-            picture,
-            cmap=colors,
+            [[row.get(divisor, 0) / count for divisor in divisors] for row in known],
+            cmap=LinearSegmentedColormap.from_list(color, [axes.get_facecolor(), PALETTE[color]]),
             vmin=0.0,
             vmax=1.0,
             edgecolors=foreground(),
@@ -641,8 +634,26 @@ def divisors_figure(table: pd.DataFrame) -> Figure:
         axes.grid(visible=False)
         axes.tick_params(length=0)
         axes.set(xlabel="greatest common divisor", ylabel="generation", title=title)
-        handles.append(Patch(facecolor=PALETTE[color], label=title))
-    figure.legend(handles=handles, loc="outside upper center")
+    grid = axes_list[0].get_subplotspec()
+    assert grid is not None  # noqa: S101  # panels are subplots
+    grid.get_gridspec().set_height_ratios(heights)
+    axes_list[-1].set_xlabel(
+        f"greatest common divisor; no model knew the other {100 - len(divisors)}"
+    )
+    shades = {"known": 1.0, "by half of the runs": 0.5, "not known": 0.0}
+    if shown["replicate"].nunique() == 1:
+        del shades["by half of the runs"]
+    paint = LinearSegmentedColormap.from_list(
+        "shades", [axes_list[0].get_facecolor(), PALETTE["reference"]]
+    )
+    figure.legend(
+        handles=[
+            Patch(facecolor=paint(shade), edgecolor=foreground(), label=name)
+            for name, shade in shades.items()
+        ],
+        loc="outside upper center",
+        ncols=3,
+    )
     return figure
 
 
@@ -654,8 +665,8 @@ def _chain_panel(axes: Axes, rows: Any, chains: Sequence[tuple[Any, str, Any]]) 
         _measured(axes, here, "generation", "n_learnt", look, label=name)
     axes.set(xlabel="generation", ylabel="divisors known")
     axes.set_xticks(sorted(set(rows["generation"])))
-    axes.set_ylim(bottom=0.0)
-    _legend_over(axes)
+    axes.set_ylim(0.0, float(rows["n_learnt"].max()) + 1.0)
+    _legend_over(axes, 2)
 
 
 def chains_figure(table: pd.DataFrame) -> Figure:
@@ -711,7 +722,10 @@ def recovery_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    titles = {"omitting": "synthetic pairs omit", "relabelled": "synthetic answers contradict"}
+    titles = {
+        "omitting": "the teacher's pairs omit what it does not know",
+        "relabelled": "the teacher's answers contradict true ones",
+    }
     present = [mix for mix in titles if mix in set(table["mix"])]
     figure, axes_list = panels(len(present), 3.6)
     for axes, mix in zip(axes_list, present, strict=True):
@@ -723,7 +737,7 @@ def recovery_figure(table: pd.DataFrame) -> Figure:
         axes.set(xscale="log", xlabel="pairs seen $T$", ylabel="divisors known")
         axes.set_title(titles[mix], pad=8)
         axes.set_ylim(0.0, float(table["n_learnt"].max()) + 1.0)
-        plain_ticks(axes.xaxis, sorted(set(rows["n_samples"]))[::2])
+        plain_ticks(axes.xaxis, (10_000, 30_000, 100_000, 300_000))
         _legend_over(axes)
     return figure
 

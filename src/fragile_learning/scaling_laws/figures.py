@@ -482,14 +482,15 @@ def context_figure(table: pd.DataFrame) -> Figure:
     ends = {3.0: "converges", 2.0: "converges slowly", 1.5: r"grows like $\log T$"}
     for contexts, look in looks_of(rows["context_exponent"], falling=True).items():
         line = _rows(rows, context_exponent=contexts)
-        scale = line["n_samples"] ** line["row_exponent"]
         end = ends.get(contexts, f"grows like $T^{{{1 / contexts - 1 / _EXPONENT:.2f}}}$")
         draw_line(axes, line["n_samples"], line["scaled_error"], look)
+        drawn = line[line["mean"].notna()]
+        scale = drawn["n_samples"] ** drawn["row_exponent"]
         draw_points(
             axes,
-            line["n_samples"],
-            line["mean"] * scale,
-            line["se"] * scale,
+            drawn["n_samples"],
+            drawn["mean"] * scale,
+            drawn["se"] * scale,
             look,
             label=rf"$\beta_\rho$ = {contexts:g}: {end}",
         )

@@ -162,8 +162,8 @@ def _regular_curves(tier: str) -> pd.DataFrame:
                     "real_fraction": shares,
                     "stationary": worth,
                     "stationary_law": law,
-                    "error": closed_forms.clean_power_law(beta, worth * size),
-                    "without_copies": closed_forms.clean_power_law(beta, shares * size),
+                    "error": theory.hutter_error(beta, worth * size),
+                    "without_copies": theory.hutter_error(beta, shares * size),
                 },
             )
         )

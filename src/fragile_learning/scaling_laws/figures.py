@@ -405,6 +405,7 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     looks = {1.5: chain, 2.0: {"color": PALETTE["synthetic"], "linestyle": "--", "marker": "s"}}
     for beta, look in looks.items():
         line = _rows(curves, tail_exponent=beta)
+        line = line[line["real_fraction"] >= 1e-3]  # fewer: hardly one real sample
         draw_line(below, line["real_fraction"], line["error"], look)
         below.plot(line["real_fraction"], line["without_copies"], **REFERENCE)
         rows = _rows(table, tail_exponent=beta, n_samples=_SIZE)

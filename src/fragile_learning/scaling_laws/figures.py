@@ -420,6 +420,7 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         ylabel=f"error $E$ at $T_0$ = {_SIZE:,}",
     )
     below.set_xlim(right=7.0)
+    plain_ticks(below.yaxis, (0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
     legend_above(above, 2)
     return figure
 

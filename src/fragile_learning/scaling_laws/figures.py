@@ -553,7 +553,7 @@ def dimension_figure(table: pd.DataFrame) -> Figure:
     figure, axes_list = panels(len(exponents), 3.4)
     names = {"threshold": "most frequent alone", "root": "roots of counts", "count": "counts"}
     looks = dict(zip(names, looks_of(range(3), skip=1).values(), strict=True))
-    shifts = {"threshold": 5, "root": -5, "count": 0}  # two may end at about the same error
+    shifts = {"threshold": 8, "root": -8, "count": 0}  # two may end at about the same error
     for axes, beta in zip(axes_list, exponents, strict=True):
         for weighting, name in names.items():
             rows = _rows(table, tail_exponent=beta, weighting=weighting)

@@ -261,3 +261,50 @@ def test_the_claims_are_complete():
     ids = [one.id for one in CLAIMS]
     assert ids == [f"TAL-{number}" for number in range(1, len(ids) + 1)]
     assert judge(claim("TAL-24"), tables(), tier="quick").outcome is Outcome.NOT_RUN
+
+
+def transformers():
+    perplexity = {
+        0.0: [70.0, 90.0, 110.0],
+        0.02: [70.0, 88.0, 105.0],
+        0.1: [70.0, 80.0, 85.0],
+        1.0: [70.0, 71.0, 69.0],
+    }
+    return pd.DataFrame(
+        [
+            {
+                "replicate": replicate,
+                "corpus_name": "king-james",
+                "temperature": 1.0,
+                "real_fraction": share,
+                "generation": generation,
+                "perplexity": value + replicate - 1,
+                "n_types": 3000 - 300 * generation,
+            }
+            for share, row in perplexity.items()
+            for replicate in REPLICATES
+            for generation, value in enumerate(row)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "change"),
+    [
+        (None, None),
+        ("rises", put("perplexity", 65.0, TEXT.format(0.0, 1))),
+        ("rises", put("perplexity", 74.0, TEXT.format(0.0, 0))),
+        ("loses_words", put("n_types", 3000, TEXT.format(0.0, 2))),
+        ("control_stays", put("perplexity", 78.0, TEXT.format(1.0, 1))),
+        ("two_percent_help", put("perplexity", 111.0, TEXT.format(0.02, 2))),
+        ("a_tenth_helps", put("perplexity", 105.0, TEXT.format(0.1, 2))),
+    ],
+)
+def test_a_model_that_was_not_run_has_no_verdict(broken, change):
+    frame = transformers() if change is None else change(transformers())
+    verdict = judge(claim("TAL-26"), {"scaling_laws/text-transformers": frame}, tier="full")
+    assert verdict.outcome is claim("TAL-26").expected is Outcome.NOT_RUN
+    assert verdict.summary.startswith("The weights are not here.")
+    held = {key for key, value in verdict.numbers.items() if value is True}
+    expected = {"rises", "loses_words", "control_stays", "two_percent_help", "a_tenth_helps"}
+    assert expected - held == {broken} - {None}

@@ -1,4 +1,5 @@
-"""Two-layer networks that several rooms train: `models` and `training`, which need torch.
+"""Networks that several rooms train, in modules that need torch.
 
-Importing this package needs nothing: torch comes with the two modules.
+`models` and `training` are two-layer networks, `gpt` is a small causal transformer. Importing this
+package needs nothing: torch comes with the modules.
 """

@@ -1,83 +1,19 @@
-"""A small GPT in plain PyTorch: pre-norm blocks, causal attention, tied embeddings."""
+"""Language models of stories: the GPT of `networks.gpt` and others behind one interface."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fragile_learning._validation import whole_number
+from fragile_learning.networks import gpt
+from fragile_learning.networks.gpt import GPTConfig
 
 __all__ = ["GPT", "GPTConfig", "HuggingFaceScorer", "Scorer"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GPTConfig:
-    """Sizes of a `GPT`.
-
-    Attributes
-    ----------
-    n_words : int
-        Vocabulary, >= 2; token 0 begins and ends a story.
-    context : int
-        Longest story in tokens, its end included, >= 1.
-    n_layers : int
-        >= 0; 0 layers know the last word and its place alone.
-    n_heads : int
-        >= 1, divides ``width``.
-    width : int
-        >= 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the field.
-    """
-
-    n_words: int
-    context: int
-    n_layers: int = 2
-    n_heads: int = 4
-    width: int = 64
-
-    def __post_init__(self) -> None:
-        whole_number("n_words", self.n_words, minimum=2)
-        whole_number("context", self.context)
-        whole_number("n_layers", self.n_layers, minimum=0)
-        whole_number("n_heads", self.n_heads)
-        whole_number("width", self.width)
-        if self.width % self.n_heads:
-            raise ValueError(
-                f"width must be a multiple of n_heads {self.n_heads}, got {self.width}"
-            )
-
-
-class _Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
-
-    def __init__(self, config: GPTConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.n_heads = config.n_heads
-        self.attention_norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.mixing, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor, past: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(batch, time, width) and the keys and values of earlier tokens, if any."""
-        batch, time, width = x.shape
-        mixed = self.mixing(self.attention_norm(x)).view(batch, time, 3, self.n_heads, -1)
-        query, *pair = mixed.permute(2, 0, 3, 1, 4).unbind()  # each (batch, heads, time, ...)
-        kept = torch.stack(pair) if past is None else torch.cat([past, torch.stack(pair)], dim=3)
-        # with a past there is one new token, which may look at everything
-        seen = functional.scaled_dot_product_attention(
-            query, kept[0], kept[1], is_causal=past is None
-        )
-        x = x + self.projection(seen.transpose(1, 2).reshape(batch, time, width))
-        return x + self.down(functional.gelu(self.up(self.mlp_norm(x)))), kept
 
 
 class Scorer(nn.Module):
@@ -97,8 +33,11 @@ class Scorer(nn.Module):
         """Logits of the next token, (batch, time) to (batch, time, n_words)."""
         raise NotImplementedError
 
-    def _step(self, tokens: Tensor, past: object) -> tuple[Tensor, object]:
-        """Logits of the token after the last, (batch, n_words), and a cache."""
+    def step(self, tokens: Tensor, past: Any, start: int) -> tuple[Tensor, Any]:
+        """Logits of the token after the last, (batch, n_words), and a cache to give as ``past``.
+
+        ``start`` is the number of tokens that the cache holds.
+        """
         raise NotImplementedError
 
     def token_losses(self, stories: Tensor) -> Tensor:
@@ -159,7 +98,7 @@ class Scorer(nn.Module):
             last = torch.full((len(part), 1), self.end, device=device)
             alive, past = torch.ones(len(part), dtype=torch.bool), None
             for place in range(self.context):
-                logits, past = self._step(last, past)
+                logits, past = self.step(last, past, place)
                 chances = logits.double().softmax(dim=-1).cpu()
                 drawn = torch.multinomial(chances, 1, generator=generator)
                 part[alive, place] = drawn[alive, 0]
@@ -170,16 +109,8 @@ class Scorer(nn.Module):
         return stories
 
 
-class GPT(Scorer):
-    """A decoder-only transformer.
-
-    Parameters
-    ----------
-    config : GPTConfig
-    generator : torch.Generator
-        For the weights, on the CPU: normal with standard deviation ``0.5 / sqrt(width)``, which is
-        GPT-2's 0.02 at its width 768, and less by ``1 / sqrt(2 n_layers)`` into the residual
-        stream; biases 0.
+class GPT(gpt.GPT, Scorer):
+    """A decoder-only transformer of stories, `networks.gpt.GPT`; its context is the longest story.
 
     Examples
     --------
@@ -188,40 +119,6 @@ class GPT(Scorer):
     >>> model.generate(3, generator=torch.Generator().manual_seed(2)).shape
     torch.Size([3, 5])
     """
-
-    def __init__(self, config: GPTConfig, *, generator: torch.Generator) -> None:
-        super().__init__()
-        self.config, self.n_words, self.context = config, config.n_words, config.context
-        self.words = nn.Embedding(config.n_words, config.width)
-        self.places = nn.Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.n_layers))
-        self.norm = nn.LayerNorm(config.width)
-        scale = 0.5 / config.width**0.5
-        for name, tensor in self.named_parameters():
-            if name.endswith(("projection.weight", "down.weight")):
-                nn.init.normal_(tensor, 0.0, scale / (2 * config.n_layers) ** 0.5, generator)
-            elif tensor.ndim == 2:
-                nn.init.normal_(tensor, 0.0, scale, generator)
-            elif name.endswith("bias"):
-                nn.init.zeros_(tensor)
-
-    def _hidden(self, tokens: Tensor, past: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
-        start = 0 if past is None else past[0].shape[-2]
-        places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
-        x = self.words(tokens) + self.places(places)
-        kept = []
-        for i, block in enumerate(self.blocks):
-            x, pair = block(x, None if past is None else past[i])
-            kept.append(pair)
-        return self.norm(x), kept
-
-    def logits(self, tokens: Tensor) -> Tensor:
-        """Logits of the next token, (batch, time) to (batch, time, n_words); time <= context."""
-        return functional.linear(self._hidden(tokens, None)[0], self.words.weight)
-
-    def _step(self, tokens: Tensor, past: object) -> tuple[Tensor, object]:
-        hidden, kept = self._hidden(tokens, past)  # type: ignore[arg-type]
-        return functional.linear(hidden[:, -1], self.words.weight), kept
 
 
 class HuggingFaceScorer(Scorer):
@@ -250,6 +147,8 @@ class HuggingFaceScorer(Scorer):
         logits: Tensor = self.network(input_ids=tokens, use_cache=False).logits
         return logits
 
-    def _step(self, tokens: Tensor, past: object) -> tuple[Tensor, object]:
+    def step(self, tokens: Tensor, past: Any, start: int) -> tuple[Tensor, Any]:
+        """Logits of the token after the last, (batch, n_words), and the network's cache."""
+        del start  # the cache knows
         output = self.network(input_ids=tokens, use_cache=True, **{self._cache: past})
         return output.logits[:, -1], getattr(output, self._cache)

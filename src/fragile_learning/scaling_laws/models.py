@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fragile_learning._validation import whole_number
+from fragile_learning.networks.gpt import Block
 
 __all__ = ["ClassifierConfig", "DigitClassifier"]
 
@@ -39,26 +40,6 @@ class ClassifierConfig:
             raise ValueError(f"n_heads must divide width {self.width}, got {self.n_heads}")
 
 
-class _Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)), on all rows of digits end to end."""
-
-    def __init__(self, config: ClassifierConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.heads = (config.length, 3, config.n_heads, width // config.n_heads)
-        self.attention_norm, self.mlp_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.mixing, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch * length, width) to the same."""
-        mixed = self.mixing(self.attention_norm(x)).view(-1, *self.heads).permute(2, 0, 3, 1, 4)
-        query, key, value = mixed.unbind()  # each (batch, heads, length, ...)
-        seen = functional.scaled_dot_product_attention(query, key, value)
-        x = x + self.projection(seen.transpose(1, 2).reshape(x.shape))
-        return torch.add(x, self.down(functional.gelu(self.up(self.mlp_norm(x)))))
-
-
 class DigitClassifier(nn.Module):
     """Logits of the class of a row of digits.
 
@@ -81,7 +62,9 @@ class DigitClassifier(nn.Module):
         self.config, width = config, config.width
         self.digits = nn.Embedding(config.base, width)
         self.places = nn.Embedding(config.length, width)
-        self.blocks = nn.Sequential(*(_Block(config) for _ in range(config.n_layers)))
+        self.blocks = nn.ModuleList(
+            Block(width, config.n_heads, causal=False) for _ in range(config.n_layers)
+        )
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, config.n_classes)
         for name, tensor in self.named_parameters():
             if name in ("digits.weight", "places.weight"):
@@ -95,5 +78,6 @@ class DigitClassifier(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Logits, (batch, length) of int64 to (batch, n_classes)."""
         x = self.digits(rows) + self.places.weight
-        x = self.blocks(x.flatten(0, 1)).view(x.shape)
+        for block in self.blocks:
+            x, _ = block(x)
         return functional.linear(self.norm(x).mean(dim=1), self.head.weight, self.head.bias)

@@ -26,6 +26,7 @@ from fragile_learning._validation import as_generator, real_number, whole_number
 __all__ = [
     "CORPORA",
     "MARK",
+    "RARE_WORD",
     "Bigram",
     "Corpus",
     "TextGeneration",
@@ -39,6 +40,8 @@ Rng = np.random.Generator | np.random.SeedSequence | int
 
 MARK = 0
 """Token at the beginning of each passage."""
+RARE_WORD = "<rare>"
+"""The one word for all that `Corpus.common` leaves out."""
 CORPORA = ("auto", "king-james", "python-topics")
 _MARK_WORD = "<p>"
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[.,;:?!]")
@@ -105,6 +108,39 @@ class Corpus:
     def n_words(self) -> int:
         """Size of the vocabulary."""
         return len(self.words)
+
+    def common(self, n_words: int) -> Corpus:
+        """Keep the most frequent words alone; all others become one word, ``<rare>``.
+
+        Parameters
+        ----------
+        n_words : int
+            Size of the new vocabulary, >= 3, with the mark and ``<rare>``; of two words that are
+            as frequent the first of the alphabet is kept. A corpus with no more words is returned
+            as it is.
+
+        Returns
+        -------
+        Corpus
+            Its words are the mark, ``<rare>``, then the others in the order of the alphabet.
+
+        Examples
+        --------
+        >>> corpus = Corpus.of(["To be.", "Or not to be?"]).common(4)
+        >>> " ".join(corpus.words[i] for i in corpus.tokens)
+        '<p> to be <rare> <p> <rare> <rare> to be <rare>'
+        """
+        size = whole_number("n_words", n_words, minimum=3)
+        if size >= self.n_words:
+            return self
+        counts = np.bincount(self.tokens, minlength=self.n_words)
+        counts[MARK] = 0
+        kept = np.sort(np.argsort(-counts, kind="stable")[: size - 2])
+        numbers = np.full(self.n_words, 1, dtype=np.int64)
+        numbers[MARK] = MARK
+        numbers[kept] = np.arange(2, size)
+        words = (self.words[MARK], RARE_WORD, *(self.words[i] for i in kept))
+        return Corpus(self.name, numbers[self.tokens], words)
 
     def split(self, held_fraction: float = 0.1, *, rng: Rng) -> tuple[Corpus, Corpus]:
         """Set whole passages aside at random.

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 from torch.nn import functional
 
 from fragile_learning._validation import as_generator, real_number, whole_number
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+Model = TypeVar("Model", bound=nn.Module)
 Batch = tuple[Integers, Integers]
 Source = Callable[[int, np.random.Generator], Batch]
 """Called with a number of pairs: the pairs and their labels."""
@@ -40,7 +42,7 @@ Source = Callable[[int, np.random.Generator], Batch]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """How a classifier is trained.
+    """How a classifier or a language model is trained.
 
     Attributes
     ----------
@@ -332,19 +334,20 @@ def write_labels(
 
 
 def train(
-    model: DigitClassifier,
+    model: Model,
     batches: Iterable[Batch],
     *,
     config: TrainingConfig,
-    evaluate: Callable[[DigitClassifier], Result] | None = None,
+    evaluate: Callable[[Model], Result] | None = None,
     evaluate_at: Sequence[int] = (),
 ) -> list[Result]:
-    """Train a classifier in place.
+    """Train a model in place on the mean cross-entropy of its logits.
 
     Parameters
     ----------
-    model : DigitClassifier
-        On the device where it is.
+    model : torch.nn.Module
+        On the device where it is. From rows of tokens to logits, which have one axis more than the
+        labels.
     batches : iterable of (rows, labels)
         One for each step.
     config : TrainingConfig
@@ -387,8 +390,9 @@ def train(
                 ) from None
             optimiser.param_groups[0]["lr"] = config.rate(step)
             optimiser.zero_grad()
-            logits = model(torch.from_numpy(rows).to(device))
-            loss = functional.cross_entropy(logits, torch.from_numpy(labels).to(device))
+            logits = model(torch.from_numpy(rows).to(device)).flatten(0, -2)
+            goal = torch.from_numpy(labels).to(device).flatten()
+            loss = functional.cross_entropy(logits, goal)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             last = float(loss.detach()) if step % 50 == 0 or step == config.n_steps else 0.0

@@ -14,11 +14,13 @@ import pytest
 from fragile_learning.scaling_laws import trained_experiments
 from fragile_learning.scaling_laws.trained_experiments import (
     GPU_SIZE,
+    TEXT_GPU_SIZE,
     TRAINED_EXPERIMENTS,
     gcd_generations_point,
     gcd_recovery_point,
     text_generations_point,
     text_scaling_point,
+    text_transformers_point,
 )
 from fragile_learning.sweeps import grid, run_sweep
 
@@ -212,18 +214,58 @@ def test_students_of_a_narrow_teacher():
         )
 
 
+# --- transformers that write ------------------------------------------------------------------
+
+
+@needs_torch
+def test_transformers_lose_words_and_real_text_keeps_them():
+    trained_experiments._first_writer.cache_clear()
+    frame = BY_NAME["text-transformers"].run("quick").set_index(["real_fraction", "generation"])
+    alone, real = frame.loc[0.0], frame.loc[1.0]
+    assert alone["perplexity"][0] == real["perplexity"][0]  # they share it
+    assert alone["perplexity"][2] > 1.15 * alone["perplexity"][0]
+    assert abs(real["perplexity"][2] / real["perplexity"][0] - 1) < 0.1
+    assert (frame["n_types"] <= 512).all()
+    assert frame["rare_fraction"].between(0.05, 0.4).all()
+    assert set(frame["corpus_name"]) == {"python-topics"}
+    one = BY_NAME["text-transformers"]
+    trained_experiments._first_writer.cache_clear()
+    again = run_sweep(
+        text_transformers_point,
+        [dict(one.points("quick")[0], n_generations=1)],
+        seed=one.seed,
+        stream_keys=one.stream_keys,
+    )
+    assert again["perplexity"].tolist() == alone["perplexity"].tolist()[:2]
+
+
 def test_tiers_and_columns():
     assert [one.name for one in TRAINED_EXPERIMENTS] == [
         "scaling_laws/gcd-generations",
         "scaling_laws/gcd-recovery",
         "scaling_laws/text-generations",
         "scaling_laws/text-scaling",
+        "scaling_laws/text-transformers",
     ]
     assert all(one.tiers == ("quick", "full") for one in TRAINED_EXPERIMENTS)
-    assert [one.requires for one in TRAINED_EXPERIMENTS] == [("torch",), ("torch",), (), ()]
+    assert [one.requires for one in TRAINED_EXPERIMENTS] == [
+        ("torch",),
+        ("torch",),
+        (),
+        (),
+        ("torch",),
+    ]
     full = BY_NAME["gcd-generations"].points("full")
     assert len(full) == 5 * 7
     assert [point["replicate"] for point in full] == sorted(point["replicate"] for point in full)
     for name in ("gcd-generations", "gcd-recovery"):
         assert {point["replicate"] for point in BY_NAME[name].points("full")} == set(range(5))
     assert set(GPU_SIZE) - {"device"} < set(full[0])
+    full = BY_NAME["text-transformers"].points("full")
+    assert len(full) == 3 * 5
+    assert [point["replicate"] for point in full] == sorted(point["replicate"] for point in full)
+    assert set(TEXT_GPU_SIZE) - {"device"} < set(full[0])
+    # the text that everyone has
+    assert {one["corpus"] for one in BY_NAME["text-transformers"].points("quick")} == {
+        "python-topics"
+    }

@@ -22,6 +22,7 @@ from fragile_learning.scaling_laws.simulation import (
     simulate_mix,
     simulate_unseen,
 )
+from fragile_learning.scaling_laws.trained_experiments import TRAINED_EXPERIMENTS
 from fragile_learning.statistics import mean_and_standard_error
 from fragile_learning.sweeps import Catalogue, Experiment, grid
 
@@ -924,6 +925,7 @@ _MEMORISER_EXPERIMENTS: tuple[Experiment, ...] = (
 EXPERIMENTS: tuple[Experiment, ...] = (
     *_MEMORISER_EXPERIMENTS,
     *MEMORY_EXPERIMENTS,
+    *TRAINED_EXPERIMENTS,
 )
 
 _CATALOGUE = Catalogue(EXPERIMENTS)

@@ -483,7 +483,7 @@ _CLAIMS: tuple[Claim, ...] = (
     _claim(
         6,
         DERIVED,
-        "Top-p sampling leaves a floor 1 - P, and 1 - P^n if each of n generations cuts anew.",
+        "Top-p sampling leaves a floor $1 - P$, and $1 - P^n$ if each of n generations cuts anew.",
         measure="Exact masses beyond the ranks kept, one to five generations.",
         margin="2 %, ranks from 200 on",
         margin_reason="Each cut keeps a whole number of items, so that the floor is low by up to "

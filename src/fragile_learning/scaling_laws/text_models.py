@@ -109,8 +109,8 @@ def train_text_model(
     ----------
     tokens : array_like of int, shape (n_tokens,)
         In [0, ``network.n_words``), more than ``network.context``.
-    network : GPTConfig
-    config : TrainingConfig
+    network : networks.gpt.GPTConfig
+    config : scaling_laws.training.TrainingConfig
         A batch has ``batch_size`` windows, see `text_batches`.
     device : str
         As PyTorch names it.
@@ -119,7 +119,7 @@ def train_text_model(
 
     Returns
     -------
-    GPT
+    networks.gpt.GPT
         On ``device``.
 
     Raises
@@ -139,7 +139,7 @@ def perplexity(model: GPT, tokens: ArrayLike, *, batch_size: int = 64) -> float:
 
     Parameters
     ----------
-    model : GPT
+    model : networks.gpt.GPT
         A token is scored after at least ``context // 2 + 1`` and at most ``context`` tokens before
         it, or all where there are fewer.
     tokens : array_like of int, shape (n_tokens,)
@@ -165,7 +165,7 @@ def write_text(
 
     Parameters
     ----------
-    model : GPT
+    model : networks.gpt.GPT
     n_tokens : int
         >= 0, in all.
     n_chains : int
@@ -228,15 +228,15 @@ def transformer_generations(
 
     Parameters
     ----------
-    corpus, held : Corpus
+    corpus, held : scaling_laws.text.Corpus
         Real text to draw from, and to measure perplexity on, with one vocabulary.
     n_generations : int
         >= 0, after generation 0, which learns from real text.
     n_tokens : int
         Training text of each generation, more than ``network.context`` and at most ``corpus``.
-    network : GPTConfig
+    network : networks.gpt.GPTConfig
         ``n_words`` is the vocabulary of ``corpus``.
-    config : TrainingConfig
+    config : scaling_laws.training.TrainingConfig
         See `train_text_model`.
     real_fraction : float
         In [0, 1]; from generation 1 on this part of the training text is real, drawn anew. 0

@@ -14,6 +14,7 @@ from fragile_learning.scaling_laws.simulation import simulate_chain
 from fragile_learning.scaling_laws.theory import hutter_error
 from fragile_learning.statistics import z_bound
 from fragile_learning.strong_collapse.simulation import simulate_excess_risk as simulate_mixture
+from fragile_learning.verification import theory as verification
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 FALSE_ALARM = 1e-8
@@ -89,6 +90,16 @@ def test_chains_of_samples_have_one_mean(bench, plain):
     bound = z_bound(FALSE_ALARM) * error
     assert np.all(np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < bound)
     assert np.all(bound < 0.2 * theirs.mean(axis=0))
+
+
+@pytest.mark.parametrize("loss", ["ridge", "logistic"])
+def test_accuracies_of_a_grid_are_those_of_its_points(bench, loss):
+    module = bench("bench_verification")
+    p, n = module.grid(3)
+    law, one = getattr(verification, f"accuracy_{loss}"), getattr(module, f"plain_{loss}")
+    found = module.ours(law, p, n).ravel()
+    assert found == pytest.approx(module.plain(one, p, n), abs=1e-5)  # 121 Gauss-Hermite nodes
+    assert found == pytest.approx(module.by_point(law, p, n), abs=1e-9)
 
 
 def test_memory_is_measured(bench):

@@ -15,6 +15,7 @@ from fragile_learning.verification.simulation import (
     simulate_classes,
     simulate_linear_verifier,
     simulate_mixing,
+    simulate_rounds,
     simulate_rules,
 )
 
@@ -138,3 +139,20 @@ def test_streams():
     assert np.array_equal(one, simulate_accuracy("one-shot", *players, 3, rng=source, **sizes))
     again = simulate_accuracy("one-shot", *players, 3, rng=source, **sizes)
     assert not np.array_equal(one, again)
+
+
+def test_rounds():
+    setting = {"n_features": 4, "n_generated": 3000, "rng": 9}
+    found = simulate_rounds(0.9, 0.6, 0.3, 2, 40, **setting)
+    assert found[:, 0] == pytest.approx(np.full(40, 1 - 0.9 / np.pi))
+    one = simulate_linear_verifier(0.9, 0.6, 0.3, 40, **setting)
+    error = np.sqrt((found[:, 1].var() + one.accuracy.var()) / 40)
+    assert abs(found[:, 1].mean() - one.accuracy.mean()) < z_bound(1e-7) * error
+    # the second student: the rule is between the first and the verifier
+    v = np.array([np.cos(0.6), 0.3 * np.sin(0.6), np.sqrt(0.91) * np.sin(0.6)])
+    w = np.array([np.cos(0.9), np.sin(0.9), 0.0])
+    for step in (1, 2):
+        w = (w + v) / np.linalg.norm(w + v)
+        check = check_mean(found[:, step], 1 - np.arccos(w[0]) / np.pi)
+        assert abs(check.mean - check.theory) < z_bound(1e-7) * check.standard_error + 2e-3
+    assert np.all(simulate_rounds(0.0, np.pi, 0.0, 1, 2, **setting) == [1.0, 0.5])

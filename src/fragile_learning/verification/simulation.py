@@ -30,6 +30,7 @@ __all__ = [
     "simulate_classes",
     "simulate_linear_verifier",
     "simulate_mixing",
+    "simulate_rounds",
     "simulate_rules",
 ]
 
@@ -426,23 +427,13 @@ def simulate_linear_verifier(
     >>> found.accuracy.shape, bool(np.all(found.n_right + found.n_wrong == 100))
     ((2,), True)
     """
-    g, v = (
-        real_number(name, angle, minimum=0.0, maximum=np.pi)
-        for name, angle in (
-            ("theta_generator", theta_generator),
-            ("theta_verifier", theta_verifier),
-        )
-    )
-    rho = real_number("correlation", correlation, minimum=-1.0, maximum=1.0)
+    maker, checker = _linear_pair(theta_generator, theta_verifier, correlation, n_features)
+    d = maker.size
     count = whole_number("n_replicates", n_replicates)
-    d = whole_number("n_features", n_features, minimum=3)
     size = whole_number("n_generated", n_generated)
     strength = real_number("signal", signal, minimum=0.0)
     choice("keep", keep, ("agreement", "oracle", "all"))
     random = as_generator(rng)
-    maker, checker = np.zeros(d), np.zeros(d)
-    maker[:2] = np.cos(g), np.sin(g)
-    checker[:3] = np.cos(v), rho * np.sin(v), np.sqrt(1.0 - rho**2) * np.sin(v)
     found = LinearVerification(*(np.empty(count) for _ in range(5)))
     for replicate in range(count):
         x = random.standard_normal((size, d))
@@ -555,3 +546,86 @@ def simulate_classes(
         for column, rule in enumerate((centres, means)):
             found[replicate, column] = np.mean(np.argmax(x @ rule.T, axis=1) == truth)
     return found
+
+
+def simulate_rounds(
+    theta_generator: float,
+    theta_verifier: float,
+    correlation: float,
+    n_rounds: int,
+    n_replicates: int,
+    *,
+    n_features: int,
+    n_generated: int,
+    rng: Random,
+) -> Array:
+    r"""Let each one-shot student be the next generator, with one linear verifier throughout.
+
+    Parameters
+    ----------
+    theta_generator, theta_verifier : float
+        Angles in :math:`[0, \pi]` from the truth, in radians.
+    correlation : float
+        In [-1, 1], of the directions in which the two err.
+    n_rounds : int
+        >= 0.
+    n_replicates : int
+        Independent chains, >= 1.
+    n_features : int
+        >= 3.
+    n_generated : int
+        >= 1 new inputs :math:`N(0, I)` in each round.
+    rng : Generator, SeedSequence or int
+
+    Returns
+    -------
+    ndarray, shape (n_replicates, n_rounds + 1)
+        Share of inputs on which each generation has the true rule's sign, the first included.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> simulate_rounds(0.9, 0.6, 0.0, 2, 4, n_features=5, n_generated=100, rng=1).shape
+    (4, 3)
+    """
+    start, checker = _linear_pair(theta_generator, theta_verifier, correlation, n_features)
+    rounds = whole_number("n_rounds", n_rounds, minimum=0)
+    count = whole_number("n_replicates", n_replicates)
+    size, random = whole_number("n_generated", n_generated), as_generator(rng)
+    found = np.empty((count, rounds + 1))
+    for replicate in range(count):
+        maker = start
+        for step in range(rounds + 1):
+            length = float(np.sqrt(maker @ maker))
+            cosine = float(maker[0]) / length if length > 0.0 else 0.0
+            found[replicate, step] = 1.0 - np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi
+            if step < rounds:
+                x = random.standard_normal((size, start.size))
+                label = x @ maker > 0.0
+                kept = label == (x @ checker > 0.0)
+                signed = x[kept] * np.where(label[kept], 1.0, -1.0)[:, None]
+                maker = fit_rule("one-shot", signed, size)
+    return found
+
+
+def _linear_pair(
+    theta_generator: float, theta_verifier: float, correlation: float, n_features: int
+) -> tuple[Array, Array]:
+    """Check the geometry; unit vectors of generator and verifier. The truth is the first axis."""
+    g, v = (
+        real_number(name, angle, minimum=0.0, maximum=np.pi)
+        for name, angle in (
+            ("theta_generator", theta_generator),
+            ("theta_verifier", theta_verifier),
+        )
+    )
+    rho = real_number("correlation", correlation, minimum=-1.0, maximum=1.0)
+    d = whole_number("n_features", n_features, minimum=3)
+    maker, checker = np.zeros(d), np.zeros(d)
+    maker[:2] = np.cos(g), np.sin(g)
+    checker[:3] = np.cos(v), rho * np.sin(v), np.sqrt(1.0 - rho**2) * np.sin(v)
+    return maker, checker

@@ -361,8 +361,9 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         measure="Mean agreement of one-shot, ridge and logistic students at 0.1 on either side, "
         "five features, 20,000 examples.",
         margin="above 97 % below, under 3 % above",
-        margin_reason="At that distance and size the leading term of the disagreement is 0.6 to "
-        "1.6 %, by students and verifiers; the theorem's 100 % and 0 % are limits.",
+        margin_reason="At that distance and size the leading term of the disagreement of one-shot "
+        "students is 0.5 %, and trials gave up to 1.6 % for the others; the theorem's 100 % and "
+        "0 % are limits.",
         experiments=("breakdown",),
         judge=_breakdown,
     ),
@@ -447,8 +448,8 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         measure="Accuracy with a verifier that keeps 5 % of the right labels and no wrong one, and "
         "with one that keeps all right and half of the wrong; simulations against the law.",
         margin="both differences by ten standard errors; law: " + _LIMIT,
-        margin_reason="The law has differences of 0.08 and about 0.06, and twenty simulations a "
-        "standard error of 0.002. " + _LIMIT_REASON,
+        margin_reason="The law has differences of 0.081 and 0.021; twenty simulations have a "
+        "standard error of 0.001 to 0.002. " + _LIMIT_REASON,
         experiments=("ranking",),
         judge=_ranking,
     ),
@@ -469,7 +470,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         r"$p < p^*$ does not make a student better than its generator.",
         measure="Generator at 50 degrees, verifier at 70, correlation 0.9.",
         margin="worse by ten standard errors",
-        margin_reason="The law has a fall of 0.052; students of 20,000 examples scatter by 0.005.",
+        margin_reason="The law has a fall of 0.052; twenty students have an error of 0.0006.",
         experiments=("angles", "random-angles"),
         judge=_not_better,
     ),

@@ -315,6 +315,19 @@ def test_windows_are_simulated():
     assert agrees(agreement, theory.agreement(*players, **sizes), 0.002)
 
 
+def test_windows_of_many_settings_are_those_of_each():
+    p = np.linspace(0.3, 0.9, 33)[:, None]
+    n = np.geomspace(10, 1e6, 31)
+    verifier, sizes = Verifier(0.8, 0.4), {"signal": 1.2, "n_features": 4}
+    for law in (theory.critical_window, theory.agreement):
+        found = law(Generator(p), verifier, n_generated=n, **sizes)
+        assert found.shape == (33, 31)
+        for row, column in ((0, 0), (16, 4), (32, 30), (20, 17)):
+            one = law(Generator(p[row, 0]), verifier, n_generated=n[column], **sizes)
+            assert found[row, column] == pytest.approx(one, abs=1e-12)
+        assert law(Generator(p[:0]), verifier, n_generated=n, **sizes).shape == (0, 31)
+
+
 def test_the_window_closes_on_the_proportional_limit():
     players = Generator(0.3), Verifier(0.9, 0.3)
     sizes = {"signal": 1.5, "n_features": 10**7, "n_generated": 2e7}

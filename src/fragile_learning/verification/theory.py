@@ -28,6 +28,8 @@ The paper is Feng, Dohmatob, Yang, Charton, Kempe, ICLR 2025, arXiv:2406.07515. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, wofz
@@ -442,6 +444,7 @@ def accuracy_logistic(
 
 # --- few features ------------------------------------------------------------------------------
 
+_BLOCK = 500  # settings held at a time
 _STEP = 0.1  # of the logarithm of the frequency; for strong signals, which oscillate, 0.5/s
 
 
@@ -469,6 +472,35 @@ def _frequencies(s: Array, others: Array, mean: Array, variance: Array) -> tuple
     scale = np.sqrt(mean**2 + variance * (1.0 + s**2) + others)
     low = -38.0 - np.log(np.max(scale, initial=1.0))
     return step, np.exp(np.arange(low, 20.0, step)).reshape(-1, *(1,) * np.ndim(mean))
+
+
+def _accuracy_beyond_half(s: Array, others: Array, mean: Array, variance: Array) -> Array:
+    step, t = _frequencies(s, others, mean, variance)
+    wide = 1.0 + variance * t**2
+    size = -0.5 * others * np.log1p(t**2) - 0.5 * np.log(wide)
+    size = size - 0.5 * t**2 * (mean**2 + s**2 * variance) / wide
+    return np.asarray(step / np.pi * np.sum(np.exp(size) * np.sin(t * s * mean / wide), axis=0))
+
+
+def _agreement_beyond_half(s: Array, others: Array, mean: Array, variance: Array) -> Array:
+    step, t = _frequencies(s, others, mean, variance)
+    wide = np.sqrt(2.0 * (1.0 + variance * t**2))
+    turned = t * mean / wide
+    level = s / wide
+    # the mean of exp(i t M |x_1| - t^2 V x_1^2 / 2) over x_1 ~ N(s, 1), by Faddeeva's function
+    folded = wofz(turned - 1j * level) + wofz(turned + 1j * level)
+    size = np.exp(-0.5 * others * np.log1p(t**2) - 0.5 * s**2) / (np.sqrt(2.0) * wide)
+    return np.asarray(step / np.pi * np.sum(size * folded.imag, axis=0))
+
+
+def _in_blocks(function: Callable[..., Array], *arrays: Array) -> Array:
+    """Values of a function of settings, few at a time: each needs hundreds of frequencies."""
+    flat = [np.ravel(array) for array in np.broadcast_arrays(*arrays)]
+    found = [
+        function(*(array[first : first + _BLOCK] for array in flat))
+        for first in range(0, flat[0].size, _BLOCK)
+    ]
+    return np.concatenate([np.empty(0), *found]).reshape(np.shape(arrays[0]))
 
 
 def critical_window(
@@ -524,11 +556,7 @@ def critical_window(
     0.5974
     """
     kept, s, others, mean, variance = _window(generator, verifier, signal, n_features, n_generated)
-    step, t = _frequencies(s, others, mean, variance)
-    wide = 1.0 + variance * t**2
-    size = -0.5 * others * np.log1p(t**2) - 0.5 * np.log(wide)
-    size = size - 0.5 * t**2 * (mean**2 + s**2 * variance) / wide
-    total = step / np.pi * np.sum(np.exp(size) * np.sin(t * s * mean / wide), axis=0)
+    total = _in_blocks(_accuracy_beyond_half, s, others, mean, variance)
     alone = 0.5 + (2.0 * ndtr(s) - 1.0) * (ndtr(mean / np.sqrt(variance)) - 0.5)
     found = np.where(others > 0.0, 0.5 + total, alone)
     return result(np.where(kept > 0.0, np.clip(found, 0.0, 1.0), 0.5))
@@ -586,14 +614,7 @@ def agreement(
     """
     positive_of("signal", signal)
     kept, s, others, mean, variance = _window(generator, verifier, signal, n_features, n_generated)
-    step, t = _frequencies(s, others, mean, variance)
-    wide = np.sqrt(2.0 * (1.0 + variance * t**2))
-    turned = t * mean / wide
-    level = s / wide
-    # the mean of exp(i t M |x_1| - t^2 V x_1^2 / 2) over x_1 ~ N(s, 1), by Faddeeva's function
-    folded = wofz(turned - 1j * level) + wofz(turned + 1j * level)
-    size = np.exp(-0.5 * others * np.log1p(t**2) - 0.5 * s**2) / (np.sqrt(2.0) * wide)
-    total = step / np.pi * np.sum(size * folded.imag, axis=0)
+    total = _in_blocks(_agreement_beyond_half, s, others, mean, variance)
     found = np.where(others > 0.0, 0.5 + total, ndtr(mean / np.sqrt(variance)))
     return result(np.where(kept > 0.0, np.clip(found, 0.0, 1.0), 0.5))
 

@@ -90,11 +90,9 @@ def _say(axes: Axes, text: str, place: tuple[float, float], **more: Any) -> None
 def _verifiers(lines: pd.DataFrame) -> dict[tuple[float, float], dict[str, Any]]:
     """Give verifiers looks, from the highest breakdown point to the lowest."""
     places = lines[["keep_if_correct", "keep_if_wrong", "breakdown_point"]].drop_duplicates()
-    ordered = sorted(
-        (-star, phi, psi) for phi, psi, star in places.itertuples(index=False, name=None)
-    )
+    ordered = sorted((-star, -phi, psi) for phi, psi, star in places.itertuples(index=False))
     looks = looks_of(range(len(ordered))).values()
-    return {(phi, psi): look for (_, phi, psi), look in zip(ordered, looks, strict=True)}
+    return {(-phi, psi): look for (_, phi, psi), look in zip(ordered, looks, strict=True)}
 
 
 def _rates(phi: float, psi: float) -> str:
@@ -225,7 +223,7 @@ def window_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         line = _rows(curves, n_generated=size)
         draw_line(axes, line["tau"], line["law"], look)
         rows = _rows(table, n_generated=size)
-        _drawn(axes, rows, "tau", look, label=f"$N$ = {size:,.0f}")
+        _drawn(axes, rows, "tau", look, fillstyle="none", label=f"$N$ = {size:,.0f}")
     axes.set(
         xlabel=r"distance to the breakdown point $\tau = (p^* - p)\sqrt{N}$",
         ylabel=_ACCURACY,
@@ -274,10 +272,13 @@ def angles_figure(curves: pd.DataFrame) -> Figure:
     axes.plot([], [], color=foreground(), linestyle=":", lw=1.6, label="$p = p^*$")
     axes.set(
         xlabel=r"angle of the verifier $\theta_v$ (degrees)",
-        ylabel=r"correlation of errors $\rho$",
+        ylabel=r"correlation of error directions $\rho$",
     )
     axes.set_xticks(np.arange(0.0, 181.0, 30.0))
     axes.grid(visible=False)
+    regions = {"better": (30.0, 0.5), "worse,\nthough\n$p < p^*$": (100.0, 0.5)}
+    for words, place in (regions | {"worse\nthan\nguessing": (156.0, 0.5)}).items():
+        _say(axes, words, place, xytext=(0, 0), ha="center")
     legend_above(axes, 2)
     return figure
 
@@ -414,9 +415,10 @@ def threshold_figure(curves: pd.DataFrame) -> Figure:
                 **STAR,
             )
         axes.plot([], [], color=foreground(), linestyle=":", lw=1.6, label="best weights")
-        axes.plot([], [], color=PALETTE["reference"], label="odds rule", **STAR)
+        axes.plot([], [], color=PALETTE["reference"], label="best threshold", **STAR)
         axes.set(xlabel="threshold of the score $t$", ylabel="worth $r^2$")
         axes.set_title(f"$p$ = {p:g}")
+        axes.set_xlim(float(curves["threshold"].min()), float(curves["threshold"].max()))
         axes.set_ylim(bottom=-0.02)
     legend_above(axes_list[0])
     return figure
@@ -553,6 +555,15 @@ def headlines_figure(table: pd.DataFrame) -> Figure:
         for scope, (_, fill, shift) in scopes.items():
             found: Any = _rows(gains, scope=scope, n_kept_each=1, selector=selector)["gain"]
             look = looks[selector]
+            above.plot(
+                np.full(len(found), place + shift - 0.06),
+                found,
+                color=look["color"],
+                linestyle="none",
+                marker=".",
+                markersize=3,
+                alpha=0.6,
+            )
             draw_points(
                 above,
                 [place + shift],

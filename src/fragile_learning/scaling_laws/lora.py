@@ -8,12 +8,10 @@ ever downloaded. Needs PyTorch, transformers and peft
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +20,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fragile_learning._validation import as_generator, real_number, whole_number
+from fragile_learning.causal_models import (
+    load_causal_lm,
+    load_tokenizer,
+    optional_module,
+    own_randomness,
+)
 
 __all__ = [
     "LoraConfig",
@@ -84,59 +88,6 @@ class LoraConfig:
             raise TypeError(f"targets must be a tuple of names, got {targets!r}")
 
 
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            f"language models with adapters need {name}: pip install 'fragile-learning[torch,llm]'"
-        ) from None
-
-
-@contextmanager
-def _own_randomness(seed: int) -> Iterator[None]:
-    """Seed what draws from torch's global state (dropout), and put that state back after."""
-    torch = _module("torch")
-    devices = list(range(torch.cuda.device_count()))
-    with torch.random.fork_rng(devices=devices):
-        torch.set_rng_state(torch.Generator().manual_seed(seed).get_state())
-        torch.cuda.manual_seed_all(seed)
-        yield
-
-
-def load_causal_lm(folder: Path | str, *, device: str = "cpu") -> Any:
-    """Load a local causal language model.
-
-    Parameters
-    ----------
-    folder : path
-        With ``config.json`` and the weights as safetensors.
-    device : str
-        As PyTorch names it.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If transformers is not there.
-    FileNotFoundError, ValueError
-        If the folder holds no model that can be read; the message names it.
-    """
-    place = Path(folder)
-    if not (place / "config.json").is_file():
-        raise FileNotFoundError(f"{place}: no folder with a config.json")
-    transformers = _module("transformers")
-    try:
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            str(place), local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    except Exception as error:
-        raise ValueError(f"{place}: the model cannot be read: {error}") from error
-    missing = sorted(set(report["missing_keys"]) - {"lm_head.weight"})
-    if missing:
-        raise ValueError(f"{place}: the weights lack {', '.join(missing[:3])}")
-    return model.to(device).eval()
-
-
 def token_blocks(text: str, folder: Path | str, length: int) -> Integers:
     """Tokens of a text in blocks of one length; an incomplete last block is left out.
 
@@ -148,14 +99,7 @@ def token_blocks(text: str, folder: Path | str, length: int) -> Integers:
     length : int
         >= 2.
     """
-    size, place = whole_number("length", length, minimum=2), Path(folder)
-    if not place.is_dir():
-        raise FileNotFoundError(f"{place}: no such folder with a tokenizer")
-    transformers = _module("transformers")
-    try:
-        reader = transformers.AutoTokenizer.from_pretrained(str(place), local_files_only=True)
-    except Exception as error:
-        raise ValueError(f"{place}: no readable tokenizer: {error}") from error
+    size, reader = whole_number("length", length, minimum=2), load_tokenizer(folder)
     tokens = np.array(reader(text, add_special_tokens=False)["input_ids"], dtype=np.int64)
     return tokens[: len(tokens) // size * size].reshape(-1, size)
 
@@ -177,7 +121,7 @@ def _blocks(name: str, value: ArrayLike, n_words: int, minimum: int = 1) -> Inte
 
 def _loss(model: Any, rows: Any, n_prompt: int) -> Any:
     """Mean cross-entropy of the tokens after the prompt."""
-    torch = _module("torch")
+    torch = optional_module("torch")
     logits = model(input_ids=rows, use_cache=False).logits[:, n_prompt - 1 : -1]
     return torch.nn.functional.cross_entropy(
         logits.float().flatten(0, 1), rows[:, n_prompt:].flatten()
@@ -197,7 +141,7 @@ def perplexity(model: Any, blocks: ArrayLike, *, n_prompt: int = 1, batch_size: 
     batch_size : int
         Blocks at a time, >= 1.
     """
-    torch = _module("torch")
+    torch = optional_module("torch")
     rows = _blocks("blocks", blocks, model.config.vocab_size, 2)
     prompt = whole_number("n_prompt", n_prompt, maximum=rows.shape[1] - 1)
     size, total = whole_number("batch_size", batch_size), 0.0
@@ -230,7 +174,7 @@ def fine_tune(
     torch.nn.Module
         The model of the same kind, without adapters.
     """
-    torch, peft, generator = _module("torch"), _module("peft"), as_generator(rng)
+    torch, peft, generator = optional_module("torch"), optional_module("peft"), as_generator(rng)
     rows = _blocks("blocks", blocks, model.config.vocab_size, 2)
     prompt = whole_number("n_prompt", n_prompt, maximum=rows.shape[1] - 1)
     if config.batch_size > len(rows):
@@ -240,7 +184,7 @@ def fine_tune(
     if not targets or not names.issuperset(targets):
         raise ValueError(f"targets must name matrices of the model, got {config.targets!r}")
     seed = int(generator.integers(0, 2**62))
-    with _own_randomness(seed):
+    with own_randomness(seed):
         joint = any(type(part).__name__ == "Conv1D" for part in model.modules())
         settings = peft.LoraConfig(
             r=config.rank,
@@ -312,7 +256,7 @@ def continuations(
     -------
     ndarray of int64, shape (n_prompts, n_new)
     """
-    torch, generator = _module("torch"), as_generator(rng)
+    torch, generator = optional_module("torch"), as_generator(rng)
     rows = _blocks("prompts", prompts, model.config.vocab_size)
     steps = whole_number("n_new", n_new, minimum=0)
     heat = real_number("temperature", temperature, minimum=0.0)

@@ -323,11 +323,11 @@ def test_both_sides_of_the_benchmark_are_one_law(monkeypatch):
     row = questions(1)
     _, logs, _ = law(network, row[0])
     for plain in (bench.one_at_a_time, bench.one_candidate_at_a_time):
-        found = plain(network, row, 1000, np.random.default_rng(3))
+        found = plain(network, row, 500, np.random.default_rng(3))
         counts = np.bincount(found[0] @ [5, 1], minlength=25)
         chances = np.exp(logs)
-        z = (counts - 1000 * chances) / np.sqrt(1000 * chances * (1 - chances))
-        assert np.abs(z[1000 * chances > 15]).max() < z_bound(FALSE_ALARM, 25)
+        z = (counts - 500 * chances) / np.sqrt(500 * chances * (1 - chances))
+        assert np.abs(z[500 * chances > 15]).max() < z_bound(FALSE_ALARM, 25)
 
 
 # --- training ---------------------------------------------------------------------------------

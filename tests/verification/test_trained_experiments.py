@@ -193,6 +193,9 @@ def chosen():
 
 
 def test_selectors_and_their_rates(chosen):
+    assert tuple(chosen.columns[-len(BY_NAME["headlines"].columns) :]) == (
+        BY_NAME["headlines"].columns
+    )
     frame = chosen.set_index(["selector", "scope", "n_kept_each"])
     assert len(frame) == 5 * 2 * 2
     count = len(collect_headlines(("numpy",)))

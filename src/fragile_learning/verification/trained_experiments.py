@@ -293,6 +293,8 @@ def best_of_k_point(
     return rows
 
 
+_CHOICE_COLUMNS = ("k", "greedy", "one_sample", "self_pick", "oracle", "independent")
+
 _SMALL: dict[str, list[Any]] = {
     "max_entry": [20],
     "n_test": [4000],
@@ -407,6 +409,24 @@ def headlines_point(
     return rows
 
 
+_HEADLINE_COLUMNS = (
+    "selector",
+    "scope",
+    "n_kept_each",
+    "correlation",
+    *KeepRates._fields,
+    "student",
+    "generator",
+    "peer",
+    "better",
+    "human",
+    "first_words",
+    "ceiling",
+    "n_articles",
+    "corpus_name",
+)
+
+
 def _within(scores: Any, truth: Any) -> float:
     """Correlation of scores and truth among the candidates of an article."""
     one, two = (values - values.mean(axis=1, keepdims=True) for values in (scores, truth))
@@ -478,7 +498,7 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         {"quick": _choices(1, [1, 5, 10, 20]), "full": _choices(5, [1, 2, 5, 10, 20, 50])},
         seed=SEED,  # that of the eigenvalues: with its generator
         stream_keys=("replicate",),
-        columns=("k", "greedy", "one_sample", "self_pick", "oracle", "independent"),
+        columns=_CHOICE_COLUMNS,
         requires=("torch",),
     ),
     Experiment(
@@ -491,5 +511,6 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         },
         seed=SEED + 1,
         stream_keys=("replicate",),
+        columns=_HEADLINE_COLUMNS,
     ),
 )

@@ -187,10 +187,12 @@ def test_codes_at_the_edges(value, sign, mantissa, exponent):
 
 def test_what_is_no_number_is_said_to_be_none():
     good = CODE.encode(-2.5)
-    bad = np.stack([good, good[::-1], good[[1, 1, 2]], good[[0, 0, 2]], good[[0, 1, 1]]])
+    bad = np.stack(
+        [good, good[::-1], good[[1, 1, 2]], good[[0, 0, 2]], good[[0, 1, 1]], good[[0, 2, 2]]]
+    )
     read = CODE.decode(bad)
-    assert read.well_formed.tolist() == [True, False, False, False, False]
-    assert read.values.tolist() == [-2.5, 0.0, 0.0, 0.0, 0.0]
+    assert read.well_formed.tolist() == [True] + [False] * 5
+    assert read.values.tolist() == [-2.5] + [0.0] * 5
     # a mantissa below 100 is not canonical, but a number
     assert CODE.decode([0, 2 + 25, 1012 - 1]).values == 2.5
 

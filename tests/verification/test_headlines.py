@@ -235,6 +235,15 @@ def test_scores_are_rouge(pairs, table):
             assert scores[i, j] == pytest.approx(rouge1(chosen, pairs.headlines[text]))
 
 
+def test_logits_are_those_of_the_texts_that_are_asked_for(table):
+    selector = WordSelector(np.random.default_rng(2).normal(size=table.features.shape[1]))
+    found = selector.logits(table, [9, 3, 9])
+    for row, text in zip(found, [9, 3, 9], strict=True):
+        expected = table.features[table.rows([text])].toarray() @ selector.weights
+        np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-12)
+        assert (row[len(expected) :] == -np.inf).all()
+
+
 def test_the_fit_is_a_stationary_point(table):
     rng = np.random.default_rng(3)
     texts = np.array([4, 8, 8, 15])  # one of them twice

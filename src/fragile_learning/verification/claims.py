@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fragile_learning.claims import Claim
 from fragile_learning.verification.mixture_claims import MIXTURE_CLAIMS
+from fragile_learning.verification.trained_claims import TRAINED_CLAIMS
 
 __all__ = ["CLAIMS", "claim"]
 
 CLAIMS: tuple[Claim, ...] = tuple(
-    sorted(MIXTURE_CLAIMS, key=lambda one: int(one.id.partition("-")[2]))
+    sorted((*MIXTURE_CLAIMS, *TRAINED_CLAIMS), key=lambda one: int(one.id.partition("-")[2]))
 )
 
 _BY_ID = {one.id: one for one in CLAIMS}

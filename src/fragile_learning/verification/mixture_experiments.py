@@ -442,10 +442,10 @@ def _breakdown_grid(count: int, sizes: list[int]) -> list[Point]:
         for n in sizes
     ]
     # the same generator with an oracle and with nobody: error rate 0.8
+    some = [one for one in points if one["shift"] > 0.0 and one["keep_if_wrong"] == 1.0]
     for phi, psi, shift in ((1.0, 0.0, -0.2), (1.0, 1.0, 0.3)):
         points += [
-            {**point, "keep_if_correct": phi, "keep_if_wrong": psi, "shift": shift}
-            for point in points[: 4 * len(sizes) * 3 : 4 * len(sizes)]
+            {**one, "keep_if_correct": phi, "keep_if_wrong": psi, "shift": shift} for one in some
         ]
     return points
 

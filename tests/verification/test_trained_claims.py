@@ -135,7 +135,7 @@ TURNS = [
 @pytest.mark.parametrize("identity", BY_ID)
 def test_the_rules_find_what_was_expected(identity):
     verdict = judge(BY_ID[identity], tables(), tier="full")
-    assert verdict.outcome is BY_ID[identity].expected, verdict
+    assert verdict.outcome is (BY_ID[identity].expected or Outcome.AGREES), verdict
     assert any(character.isdigit() for character in verdict.summary)
 
 
@@ -151,7 +151,7 @@ def test_every_claim_turns_in_every_table_that_it_uses():
     turned = {
         (identity, f"verification/{table}")
         for identity, table, _, outcome in TURNS
-        if Outcome(outcome) is not BY_ID[identity].expected
+        if Outcome(outcome) is not (BY_ID[identity].expected or Outcome.AGREES)
     }
     assert turned == {(one.id, name) for one in TRAINED_CLAIMS for name in one.experiments}
     used = {name for one in TRAINED_CLAIMS for name in one.experiments}

@@ -284,6 +284,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         experiments=("headlines",),
         judge=_summaries,
         tier="full",
+        expected=None,  # a finding on one kind of data, of which no theory of this book speaks
     ),
     _claim(
         20,

@@ -96,7 +96,7 @@ ERRATA: tuple[Erratum, ...] = (
         "E1",
         "Theorem 4.2",
         r"as reported: with infinite data the accuracy is 100 % for $p < p^*$, 0 % for $p > p^*$",
-        r"the *agreement* with the Bayes rule is; no rule's accuracy exceeds $\Phi(s)$, "
+        r"the agreement with the Bayes rule is; no rule's accuracy exceeds $\Phi(s)$, "
         r"nor falls below $\Phi(-s)$",
         r"at $p = 0.3$, $\varphi = 0.9$, $\psi = 0.3$, $s = 1.5$, $d = 5$, $N = 10^6$",
         _hundred_percent,
@@ -128,8 +128,8 @@ ERRATA: tuple[Erratum, ...] = (
         "E4",
         "section 4, $p^*$ as a proxy",
         r"as reported: $p^*$ tells whether selected data lead to optimal performance",
-        r"at a fixed number of *kept* examples it orders verifiers. At a fixed number of "
-        r"*generated* ones the share kept counts as well; and $p < p^*$ does not say that a "
+        r"at a fixed number of kept examples it orders verifiers. At a fixed number of "
+        r"generated ones the share kept counts as well; and $p < p^*$ does not say that a "
         r"student is better than its generator",
         r"accuracy at $p = 0.3$, $s = 1.5$, $d = 400$, $N = 4000$",
         _stingy,

@@ -7,6 +7,7 @@ what is kept, with intervals, and what would change it.
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -259,8 +260,8 @@ class Audit:
             ("gain over no selection", self.gain),
         )
         head = f"{self.n_kept} of {self.n_examples} examples kept ({self.confidence:.0%} intervals)"
-        lines = [head, *(f"  {name:24}{value}" for name, value in rows), self.recommendation]
-        return "\n".join(lines)
+        lines = [head, *(f"  {name:24}{value}" for name, value in rows)]
+        return "\n".join([*lines, textwrap.fill(self.recommendation, 72)])
 
 
 def audit(

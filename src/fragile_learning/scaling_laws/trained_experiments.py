@@ -573,7 +573,7 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         "Divisors that transformers know over generations that learn from each other's answers.",
         gcd_generations_point,
         {
-            "quick": _chains(1, [("uniform", 1.0, 0.0, 4), ("uniform", 1.0, 1.0, 2)]),
+            "quick": _chains(1, [("uniform", 1.0, 0.0, 4), ("uniform", 1.0, 1.0, 1)]),
             "full": _chains(
                 5,
                 [

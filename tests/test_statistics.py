@@ -13,6 +13,7 @@ from fragile_learning.statistics import (
     check_mean,
     log_log_slope,
     mean_and_standard_error,
+    share_interval,
     z_bound,
 )
 
@@ -40,6 +41,18 @@ def test_check_mean():
     assert MeanCheck(1.0, 0.0, 1.0).z == 0.0
     assert MeanCheck(1.0, 0.0, 2.0).z == -math.inf
     assert MeanCheck(1.0, 0.5, 0.0).relative_error == math.inf
+
+
+def test_shares_by_binomial_tails():
+    for found, total in [(3, 20), (0, 7), (7, 7), (150, 400)]:
+        _, low, high = share_interval(found, total, confidence=0.9)
+        if found > 0:
+            assert stats.binom.sf(found - 1, total, low) == pytest.approx(0.05)
+        if found < total:
+            assert stats.binom.cdf(found, total, high) == pytest.approx(0.05)
+    assert share_interval(0, 7).low == 0.0
+    assert share_interval(7, 7).high == 1.0
+    assert share_interval(3, 20).estimate == 0.15
 
 
 def test_slope_against_scipy():

@@ -1,4 +1,4 @@
-"""Means, errors, z scores and log-log slopes: how a number is held against a prediction."""
+"""Means, shares, errors, z scores and log-log slopes: how a number is held against a prediction."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import betaincinv, ndtri
 
 from fragile_learning._validation import real_array, real_number, whole_number
 
 __all__ = [
+    "Interval",
     "MeanCheck",
     "Slope",
     "check_mean",
     "log_log_slope",
     "mean_and_standard_error",
+    "share_interval",
     "z_bound",
 ]
 
@@ -52,6 +54,64 @@ def mean_and_standard_error(samples: ArrayLike, axis: int = 0) -> tuple[Array, A
         raise ValueError(f"samples must hold at least 2 along axis {axis}, got {values.shape}")
     error = values.std(axis=axis, ddof=1) / np.sqrt(values.shape[axis])
     return np.asarray(values.mean(axis=axis)), np.asarray(error)
+
+
+class Interval(NamedTuple):
+    """An estimate and the ends of its interval.
+
+    Attributes
+    ----------
+    estimate, low, high : float
+        ``low <= estimate <= high``.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+def share_interval(found: int, total: int, *, confidence: float = 0.95) -> Interval:
+    """Share of a population from a count, with the interval of Clopper and Pearson.
+
+    Parameters
+    ----------
+    found : int
+        Between 0 and
+    total : int
+        >= 1.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Covers at least as often as it says, at any count.
+
+    Examples
+    --------
+    >>> str(share_interval(0, 60))
+    '0 (0 to 0.0596)'
+    """
+    n = whole_number("total", total)
+    k = whole_number("found", found, minimum=0, maximum=n)
+    level = real_number(
+        "confidence", confidence, minimum=0.0, maximum=1.0, open_minimum=True, open_maximum=True
+    )
+    tail = 0.5 * (1.0 - level)
+    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1.0 - tail)) if k < n else 1.0
+    return Interval(k / n, low, high)
 
 
 def z_bound(false_alarm: float, n_checks: int = 1) -> float:

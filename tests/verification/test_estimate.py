@@ -15,21 +15,6 @@ from fragile_learning.verification.estimate import (
     share_interval,
 )
 
-# --- shares ---------------------------------------------------------------------------------------
-
-
-def test_shares_by_binomial_tails():
-    for found, total in [(3, 20), (0, 7), (7, 7), (150, 400)]:
-        _, low, high = share_interval(found, total, confidence=0.9)
-        if found > 0:
-            assert binom.sf(found - 1, total, low) == pytest.approx(0.05)
-        if found < total:
-            assert binom.cdf(found, total, high) == pytest.approx(0.05)
-    assert share_interval(0, 7).low == 0.0
-    assert share_interval(7, 7).high == 1.0
-    assert share_interval(3, 20).estimate == 0.15
-
-
 # --- the breakdown point --------------------------------------------------------------------------
 
 

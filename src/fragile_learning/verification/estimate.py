@@ -9,33 +9,17 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import betaincinv, ndtri
+from scipy.special import ndtri
 
 from fragile_learning._validation import real_number, whole_number
+from fragile_learning.statistics import Interval, share_interval
 
 __all__ = ["Audit", "Interval", "audit", "breakdown_interval", "share_interval"]
-
-
-class Interval(NamedTuple):
-    """An estimate and the ends of its interval.
-
-    Attributes
-    ----------
-    estimate, low, high : float
-        ``low <= estimate <= high``.
-    """
-
-    estimate: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.estimate:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
 def _confidence(value: float) -> float:
@@ -47,43 +31,6 @@ def _confidence(value: float) -> float:
 def _counts(found: Any, total: Any, names: tuple[str, str]) -> tuple[int, int]:
     most = whole_number(names[1], total)
     return whole_number(names[0], found, minimum=0, maximum=most), most
-
-
-def share_interval(found: int, total: int, *, confidence: float = 0.95) -> Interval:
-    """Share of a population from a count, with the interval of Clopper and Pearson.
-
-    Parameters
-    ----------
-    found : int
-        Between 0 and
-    total : int
-        >= 1.
-    confidence : float
-        In (0, 1).
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of range.
-
-    Notes
-    -----
-    Covers at least as often as it says, at any count.
-
-    Examples
-    --------
-    >>> str(share_interval(0, 60))
-    '0 (0 to 0.0596)'
-    """
-    k, n = _counts(found, total, ("found", "total"))
-    tail = 0.5 * (1.0 - _confidence(confidence))
-    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
-    high = float(betaincinv(k + 1, n - k, 1.0 - tail)) if k < n else 1.0
-    return Interval(k / n, low, high)
 
 
 def breakdown_interval(

@@ -94,8 +94,10 @@ class Attack:
 # --- the predictive mean and its objectives ------------------------------------------------------
 
 
-def _log_probabilities(model: LogProbabilities, inputs: Tensor) -> Tensor:
-    """Log-probabilities of a model, checked."""
+def _log_probabilities(
+    model: LogProbabilities, inputs: Tensor, *, seen_before: bool = False
+) -> Tensor:
+    """Log-probabilities of a model, checked; that they add up to 1 only where it is new."""
     found = model(inputs)
     if not isinstance(found, Tensor):
         raise TypeError(f"log_probabilities must return a Tensor, got {type(found).__name__}")
@@ -105,11 +107,13 @@ def _log_probabilities(model: LogProbabilities, inputs: Tensor) -> Tensor:
             f"{len(inputs)}, got {tuple(found.shape)}"
         )
     values = found.detach()
-    if not bool(values.isfinite().all()):
+    if not bool(values.sum().isfinite()):
         raise ValueError(
             "log_probabilities must return finite values; it returned infinite ones or NaN (take "
             "log_softmax of the logits, not the logarithm of a softmax)"
         )
+    if seen_before:
+        return found
     off = float(values.logsumexp(dim=2).abs().max()) if values.numel() else 0.0
     if off > 1e-2:
         raise ValueError(
@@ -200,7 +204,7 @@ def _class_terms(log_p: Tensor, chosen: Tensor) -> Terms:
     own = log_p.gather(2, where)  # (S, n, 1)
     log_weight = own - own.logsumexp(dim=0, keepdim=True)
     others = log_p.scatter(2, where, -math.inf).logsumexp(dim=2, keepdim=True)
-    size = (log_weight + log_p).scatter(2, where, log_weight + others)
+    size = (log_weight + log_p).scatter_(2, where, log_weight + others)
     sign = torch.full_like(log_p, -1.0).scatter_(2, where, 1.0)
     return size, sign
 
@@ -220,10 +224,12 @@ def _uncertainty_terms(log_p: Tensor, score: Score) -> Terms:
 
 def _scaled(terms: list[Terms]) -> tuple[Tensor, Tensor]:
     """Sum of terms over a common scale, and the logarithm of that scale, shape (n,)."""
-    top = torch.stack([size.amax(dim=(0, 2)) for size, _ in terms]).amax(dim=0)
+    top = torch.stack([size.amax(dim=0).amax(dim=1) for size, _ in terms]).amax(dim=0)
     scale = torch.where(top.isfinite(), top, torch.zeros_like(top))  # all zero: any scale
-    parts = [sign * (size - scale[None, :, None]).exp() for size, sign in terms]
-    return torch.stack(parts).sum(dim=0), scale
+    total = torch.zeros_like(terms[0][0])
+    for size, sign in terms:
+        total.addcmul_(sign, (size - scale[None, :, None]).exp_())
+    return total, scale
 
 
 def _negated(terms: Terms) -> Terms:
@@ -295,7 +301,7 @@ def _gradient(
     """Objective, and its scaled derivative in the inputs, in one backward pass of the model."""
     with torch.enable_grad():
         leaf = inputs.detach().requires_grad_()
-        log_p = _log_probabilities(model, leaf)
+        log_p = _log_probabilities(model, leaf, seen_before=True)
         point = _evaluate(log_p.detach(), goal, labels, targets, second_stage=second_stage)
         if not log_p.requires_grad:
             raise ValueError(

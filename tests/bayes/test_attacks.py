@@ -204,6 +204,32 @@ def test_plain_backpropagation_is_blind_where_ours_is_not():
     assert found.success.double().mean() > 0.9
 
 
+@pytest.mark.parametrize("objective", ["label", "margin"])
+@pytest.mark.parametrize("n_samples", [1, 6])
+def test_attacks_do_not_weaken_with_the_size_of_logits(n_samples, objective):
+    shares = []
+    for scale in (1.0, 1e2, 1e4):
+        model = network(n_samples, 20, scale=scale, dtype=torch.float32)
+        x = points(200, 20, dtype=torch.float32)
+        labels = predicted(model, x)
+        found = pgd(model, x, labels, radius=0.05, objective=objective)
+        shares.append(float(found.success.double().mean()))
+    assert 0.4 < min(shares) < 0.95
+    assert max(shares) - min(shares) < 0.08
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_zero_and_tiny_gradients(norm):
+    """No step along a zero gradient, a whole one along the smallest."""
+    slope = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]]), torch.tensor([[[1e-36, 0.0], [0.0, 0.0]]])
+    x, labels = torch.full((2, 2), 0.5), torch.tensor([0, 1])
+    still = fgsm(linear(slope[0]), x, labels, radius=0.25, norm=norm)
+    assert torch.equal(still.inputs, x)
+    assert (still.direction_norms == 0).all()
+    moved = fgsm(linear(slope[1]), x, labels, radius=0.25, norm=norm)
+    assert moved.inputs.numpy() == pytest.approx(np.array([[0.25, 0.5], [0.75, 0.5]]), abs=1e-6)
+
+
 # --- closed forms ---------------------------------------------------------------------------------
 
 

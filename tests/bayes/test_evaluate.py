@@ -179,6 +179,15 @@ def test_reports():
             assert found[score, True].auroc < found[score, False].auroc
             assert found[score, True].caught.estimate <= found[score, False].caught.estimate
         assert row.adaptive_selective_area < row.selective_area < report.clean_selective_area
+    other = pgd(
+        model, data.shifted, None, radius=RADII[1], objective="low_entropy", n_restarts=3, rng=1
+    )
+    scores = [
+        evaluate._view(model, x, None, None).scores["mutual_information"]
+        for x in (data.inputs, other.inputs)
+    ]
+    assert two.shift[1].score == "mutual_information"
+    assert two.shift[1].auroc < evaluate._auroc(*scores)  # each score by an attack on itself
     for before, after, last in zip(report.clean_shift, one.shift, two.shift, strict=True):
         assert before.auroc > after.auroc > last.auroc
     assert two.accuracy.estimate < one.accuracy.estimate < report.clean_accuracy.estimate
@@ -195,6 +204,22 @@ def test_reports():
     ):
         assert part in words
     assert "WARNING" not in words
+
+
+def test_rows_by_hand():
+    model = network()
+    data = data_of(model)
+    draw = np.random.default_rng(1)
+    trial = evaluate._Trial(model, data.inputs, data.labels, "linf", 8, 1, None, draw, 0.95)
+    outcome = trial.attack(0.05, 1.0, False, model)
+    before = trial.view(pgd(model, data.inputs, data.labels, radius=0.0))
+    row = evaluate._row(0.05, outcome, before, (), trial)
+    views = [trial.view(outcome.attacks[name]) for name in ("label", "two-stage on total entropy")]
+    for view, area in zip(views, (row.selective_area, row.adaptive_selective_area), strict=True):
+        u = np.concatenate([before.scores["total_entropy"], view.scores["total_entropy"]])
+        assert area == selective_area(u, np.concatenate([before.right, view.right]))
+    fooled = np.any([attack.success.numpy() for attack in outcome.attacks.values()], axis=0)
+    assert row.accuracy.estimate == (~fooled).mean()
 
 
 def test_seeds_batches_and_options():
@@ -238,6 +263,15 @@ def test_saturated_models_are_reported():
     assert report.by_radius[-1].accuracy.estimate < 0.2  # the attacks got through
 
 
+def test_gradients_below_rounding_are_reported_before_they_are_zero():
+    model = network(scale=6.0)
+    data = data_of(model, wrong=0)
+    share = {check.name: check.measured for check in report_of(model, data=data).checks}
+    first = pgd(model, data.inputs, data.labels, radius=0.1, objective="label", random_start=False)
+    zero = float((first.gradient_norms[0, 0] == 0).double().mean())
+    assert share["vanishing gradients"] > zero + 0.05
+
+
 def test_flat_models_are_reported():
     inner = network(scale=0.2)
 
@@ -246,6 +280,9 @@ def test_flat_models_are_reported():
 
     report = report_of(model)
     assert {"flat model", "transfer", "noise", "no bound"} <= failed(report)
+    for row in report.by_radius:  # what blind attacks find counts
+        assert row.accuracy.estimate <= min(value for _, value in row.by_attack)
+        assert row.accuracy.estimate < dict(row.by_attack)["label"]
     assert "robustness is no evidence" in str(report)
 
 
@@ -284,26 +321,43 @@ def test_weakness_at_a_larger_radius_is_reported():
     assert "no bound" in failed(report)
 
 
-def test_random_models_are_reported():
+@pytest.mark.parametrize("noise", [0.3, 1e-5])
+def test_random_models_are_reported(noise):
     inner, draw = network(n_samples=2), torch.Generator().manual_seed(1)
 
     def model(x):
-        return inner((x + 0.3 * torch.rand(x.shape, generator=draw)).clamp(0, 1))
+        return inner((x + noise * torch.rand(x.shape, generator=draw)).clamp(0, 1))
 
     assert "radius 0" in failed(report_of(model))
 
 
-def test_models_that_write_into_their_inputs_are_reported():
+@pytest.mark.parametrize("harmless", [False, True])
+def test_models_that_write_into_their_inputs_are_reported(harmless):
     inner = network(n_samples=2)
 
     def model(x):
-        x.data.mul_(0.999)
-        return inner(x)
+        x.data[:, :1].mul_(0.999)
+        return inner(torch.cat([0 * x[:, :1], x[:, 1:]], dim=1) if harmless else x)
 
     data = data_of(inner)
     kept = data.inputs.clone()
     assert "radius 0" in failed(report_of(model, data=data))
     assert torch.equal(data.inputs, kept)
+
+
+def test_the_whole_cube_is_searched_in_the_euclidean_norm_too():
+    """A plane 1.5 away from all inputs: beyond a unit ball, within the cube."""
+    direction = torch.full((30,), 30**-0.5)
+
+    def model(x):
+        score = 20 * (1.5 - (x - 0.5) @ direction)
+        return torch.stack([score, -score], dim=1).log_softmax(dim=1)[None]
+
+    x = 0.49 + 0.02 * points(100, 30)
+    data = EvaluationData(x, torch.zeros(100, dtype=torch.int64))
+    report = report_of(model, data=data, norm="l2", radii=(0.5, 1.0))
+    assert report.by_radius[-1].accuracy.estimate == 1.0
+    assert "no bound" not in failed(report)
 
 
 def test_models_that_ignore_their_inputs_are_reported():

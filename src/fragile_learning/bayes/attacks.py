@@ -381,8 +381,9 @@ class _Ball:
         if self.norm == "linf":
             return self.project(inputs + size * gradient.sign())
         largest = gradient.flatten(1).abs().amax(dim=1)
-        even = gradient / _per_row(largest.clamp(min=torch.finfo(gradient.dtype).tiny), gradient)
-        length = _lengths(even).clamp(min=1e-300)
+        # first by the largest entry, whose square would underflow; no step along a zero gradient
+        even = gradient / _per_row(torch.where(largest > 0.0, largest, 1.0), gradient)
+        length = _lengths(even).clamp(min=1.0)
         return self.project(inputs + size * even / _per_row(length, even))
 
     def draw(self, generator: torch.Generator) -> Tensor:

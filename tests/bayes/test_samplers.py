@@ -138,6 +138,33 @@ def test_acceptance_on_a_normal_law_is_the_closed_form(size, steps, d):
     assert z_bound(FALSE_ALARM, 2) * error < 0.02 * accepted
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.2])
+@pytest.mark.parametrize("kind", ["deep", "linear", "no bias", "regression", "convolution"])
+def test_the_joint_density_has_the_gradient_of_automatic_differentiation(kind, temperature):
+    network = {
+        "deep": models.MLP(input_shape=(2, 4), widths=(6, 5), n_outputs=3, shift=0.3, scale=0.5),
+        "linear": models.MLP(input_shape=(8,), widths=(), n_outputs=3),
+        "no bias": models.MLP(input_shape=(8,), widths=(5,), n_outputs=3, bias=False),
+        "regression": models.MLP(input_shape=(8,), widths=(5,), n_outputs=2),
+        "convolution": models.CNN(input_shape=(1, 6, 6), channels=(2,), kernel=3, n_outputs=3),
+    }[kind]
+    likelihood = models.Gaussian(0.7) if kind == "regression" else None
+    labels = normal(9, 2, seed=1) if likelihood else torch.arange(9) % 3
+    data = models.make_data(
+        normal(9, math.prod(network.input_shape)), labels, network=network, dtype=F64
+    )
+    prior = models.GaussianPrior.by_fan_in(network, gain=1.7, bias_std=0.6)
+    settings = {"likelihood": likelihood, "temperature": temperature}
+    weights = normal(4, network.n_parameters, seed=2)
+    weights[0] *= 100  # probabilities that underflow
+    found = samplers.joint_density(network, data, prior, **settings)(weights)
+    expected = with_gradient(lambda w: models.log_joint(network, w, data, prior, **settings))
+    for one, other in zip(found, expected(weights), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    with pytest.raises(ValueError, match="temperature"):
+        samplers.joint_density(network, data, prior, temperature=0.0)
+
+
 # --- exact posteriors ---------------------------------------------------------------------------
 
 
@@ -154,18 +181,16 @@ def conjugate():
     mean = np.linalg.solve(precision, x.T @ y / 0.25)
     stds = np.sqrt(np.diag(np.linalg.inv(precision)))
 
-    def log_joint(w):
-        return models.log_joint(network, w, data, prior, likelihood=models.Gaussian(0.5))
-
+    density = samplers.joint_density(network, data, prior, likelihood=models.Gaussian(0.5))
     quantiles = mean + np.array([[-1], [1]]) * stats.norm.ppf(0.9) * stds
-    return log_joint, mean, stds, quantiles
+    return density, mean, stds, quantiles
 
 
 @pytest.mark.parametrize("adapt_mass", [False, True])
 def test_the_posterior_of_a_linear_regression(adapt_mass):
-    log_joint, mean, stds, quantiles = conjugate()
+    density, mean, stds, quantiles = conjugate()
     result = hmc(
-        with_gradient(log_joint),
+        density,
         normal(800, 5),
         n_draws=60,
         n_warmup=80,
@@ -182,7 +207,7 @@ def test_the_posterior_of_a_linear_regression(adapt_mass):
         np.testing.assert_allclose(result.inverse_mass, stds**2, rtol=0.1)
     # a standard deviation wrong by 5 % would be seen
     assert not passes(scores(result.draws, mean, 1.05 * stds, quantiles))
-    torch.testing.assert_close(result.log_densities[:, -1], log_joint(result.draws[:, -1]))
+    torch.testing.assert_close(result.log_densities[:, -1], density(result.draws[:, -1])[0])
 
 
 @functools.cache

@@ -14,6 +14,17 @@ import torch
 from torch import Tensor
 
 from fragile_learning._validation import as_generator, choice, real_number, whole_number
+from fragile_learning.bayes.models import (
+    MLP,
+    Affine,
+    Data,
+    Gaussian,
+    GaussianPrior,
+    Likelihood,
+    Network,
+    Softmax,
+    log_joint,
+)
 
 __all__ = [
     "Density",
@@ -21,6 +32,7 @@ __all__ = [
     "PhasePoint",
     "SgldResult",
     "hmc",
+    "joint_density",
     "leapfrog",
     "sgld",
     "with_gradient",
@@ -61,6 +73,96 @@ def with_gradient(log_density: Callable[[Tensor], Tensor]) -> Density:
         return value.detach(), gradient
 
     return density
+
+
+def joint_density(
+    network: Network,
+    data: Data,
+    prior: GaussianPrior,
+    *,
+    likelihood: Likelihood | None = None,
+    temperature: float = 1.0,
+) -> Density:
+    """Log joint density of labels and weights, `models.log_joint`, with its gradient.
+
+    Parameters
+    ----------
+    network : Network
+    data : Data
+    prior : GaussianPrior
+    likelihood : Softmax or Gaussian, optional
+        None: softmax.
+    temperature : float
+        > 0, divides the density and its gradient.
+
+    Returns
+    -------
+    callable
+        See `Density`.
+
+    Notes
+    -----
+    The gradient of a perceptron is written by hand: on one thread, 4 chains of a 64-16-10 network
+    on 300 inputs take 0.37 ms instead of 0.92 ms by automatic differentiation, 4 chains of a
+    196-32-10 network on 1,000 inputs 2.1 ms instead of 3.4 ms.
+    """
+    heat = real_number("temperature", temperature, minimum=0.0, open_minimum=True)
+    if not isinstance(network, MLP):
+        return with_gradient(
+            lambda parameters: log_joint(
+                network, parameters, data, prior, likelihood=likelihood, temperature=heat
+            )
+        )
+    law, labels = likelihood or Softmax(), data.labels
+    inputs = ((data.inputs - network.shift) / network.scale).flatten(1)
+    stds = prior.standard_deviations(network, dtype=inputs.dtype, device=str(inputs.device))
+    precision = stds**-2
+    constant = float(stds.double().log().sum()) + 0.5 * len(stds) * math.log(2.0 * math.pi)
+    if isinstance(law, Gaussian):
+        noise = math.log(2.0 * math.pi) + 2.0 * math.log(law.noise_std)
+        constant += 0.5 * labels.numel() * noise
+
+    def residuals(outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-likelihoods, summed over labels, without constant; gradients in the outputs."""
+        if isinstance(law, Gaussian):
+            gap = (labels - outputs) / law.noise_std
+            return -0.5 * gap.square().sum((1, 2), dtype=torch.float64), gap / law.noise_std
+        chosen = labels.expand(outputs.shape[:2])[..., None]
+        # in place and in pieces: log_softmax over ten classes is slower
+        outputs -= outputs.amax(dim=-1, keepdim=True)
+        weights = outputs.exp()
+        total = weights.sum(dim=-1, keepdim=True)
+        logs = (outputs.gather(2, chosen) - total.log()).sum((1, 2), dtype=torch.float64)
+        weights = weights.div_(-total)
+        weights.scatter_add_(2, chosen, torch.ones_like(total))
+        return logs, weights
+
+    @torch.no_grad()
+    def density(parameters: Tensor) -> tuple[Tensor, Tensor]:
+        layers = network.unpack(parameters)
+        hidden = [inputs.expand(len(parameters), *inputs.shape)]
+        for layer in layers[:-1]:
+            hidden.append(_affine(layer, hidden[-1]).relu_())
+        logs, back = residuals(_affine(layers[-1], hidden[-1]))
+        parts: list[Tensor] = []
+        for i in reversed(range(len(layers))):
+            if layers[i].bias is not None:
+                parts.append(back.sum(dim=1))
+            parts.append(torch.bmm(hidden[i].mT, back).flatten(1))
+            if i:
+                back = torch.bmm(back, layers[i].weight.mT).mul_(hidden[i] > 0)
+        pull = parameters * precision
+        squares = (pull * parameters).sum(dim=1, dtype=torch.float64)
+        gradient = torch.cat(parts[::-1], dim=1).sub_(pull)
+        return (logs - 0.5 * squares - constant) / heat, gradient.div_(heat)
+
+    return density
+
+
+def _affine(layer: Affine, hidden: Tensor) -> Tensor:
+    if layer.bias is None:
+        return torch.bmm(hidden, layer.weight)
+    return torch.baddbmm(layer.bias[:, None], hidden, layer.weight)
 
 
 class PhasePoint(NamedTuple):
@@ -223,7 +325,7 @@ def hmc(
     Parameters
     ----------
     density : callable
-        See `Density` and `with_gradient`; of the whole data set, unnormalised.
+        See `Density`, `joint_density` and `with_gradient`; of the whole data set, unnormalised.
     start : Tensor, shape (n_chains, n_parameters)
         Where the density is positive.
     n_draws : int

@@ -217,6 +217,26 @@ def test_dropout_samples_are_masks_of_one_network():
     assert torch.equal(*none.parameters)
 
 
+def test_dropout_is_at_work_in_the_fit(monkeypatch):
+    seen = {}
+
+    def capture(network, data, prior, *, change, **others):
+        seen["change"] = change
+        return torch.zeros(1, network.n_parameters)
+
+    monkeypatch.setattr(approximations, "_fit_points", capture)
+    network = models.MLP(input_shape=(4,), widths=(6,), n_outputs=3)
+    data = models.make_data(*classes(), network=network)
+    approximations.mc_dropout(
+        network, data, models.GaussianPrior.by_fan_in(network), rate=0.25, rng=1
+    )
+    found = seen["change"](1, torch.ones(1, 500, 6))
+    assert found.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert abs(int((found == 0).sum()) - 750) < z_bound(1e-7) * math.sqrt(3000 * 0.25 * 0.75)
+    # each input has a mask of its own
+    assert len(found[0].unique(dim=0)) > 20
+
+
 def test_dropout_of_a_convolutional_network_masks_its_dense_layer():
     network = models.CNN(input_shape=(1, 6, 6), channels=(2,), kernel=3, n_outputs=3)
     x = torch.rand((20, 1, 6, 6), generator=torch.Generator().manual_seed(1))
@@ -307,21 +327,53 @@ def test_functions_diverge_no_more_than_their_weights():
 
 
 def test_function_space_inference_of_a_linear_model_is_that_of_its_weights():
-    data, _, best = optimum()
-    config = FitConfig(n_epochs=2500, batch_size=40, learning_rate=0.03)
+    data, _, _ = optimum()
+    network = models.MLP(input_shape=(5,), widths=(), n_outputs=2)
+    # a prior that weighs as much as the data
+    prior = models.GaussianPrior((0.1,), (0.15,))
+    targets = torch.cat([data.labels, 1.0 - 0.5 * data.labels], dim=1)
+    data = data._replace(labels=targets)
+    x = torch.cat([data.inputs, torch.ones_like(data.inputs[:, :1])], dim=1)
+    precision = x.T @ x / 0.25 + torch.tensor([0.1] * 5 + [0.15], dtype=F64).pow(-2).diag()
+    means = torch.linalg.solve(precision, x.T @ targets / 0.25)  # (6, 2)
+    stds = precision.diagonal().pow(-0.5)[:, None].expand(6, 2)
+    config = FitConfig(n_epochs=2000, batch_size=40, learning_rate=0.03)
     law = approximations.fsvi(
-        NETWORK,
+        network,
         data,
-        PRIOR,
-        context=data.inputs[:5],
-        n_context=5,
-        jitter=1e-8,
+        prior,
+        context=data.inputs[:6],
+        n_context=6,
+        jitter=1e-10,
         likelihood=NOISE,
         config=config,
         rng=1,
     )
-    torch.testing.assert_close(law.stds, best.stds, rtol=0.05, atol=0)
-    torch.testing.assert_close(law.means, best.means, rtol=0, atol=0.01)
+    torch.testing.assert_close(law.stds.view(6, 2), stds, rtol=0.05, atol=0)
+    torch.testing.assert_close(law.means.view(6, 2), means, rtol=0, atol=0.01)
+
+
+def test_context_points_are_drawn_from_the_whole_pool():
+    data, _, _ = optimum()
+    config = FitConfig(n_epochs=5, batch_size=40)
+
+    def fit(pool):
+        return approximations.fsvi(
+            NETWORK,
+            data,
+            PRIOR,
+            context=pool,
+            n_context=2,
+            likelihood=NOISE,
+            config=config,
+            rng=1,
+        ).stds
+
+    first = fit(data.inputs)
+    for rows in (slice(0, 10), slice(30, 40)):
+        other = data.inputs.clone()
+        other[rows] *= 5.0
+        assert not torch.equal(first, fit(other))
 
 
 def test_function_space_inference_learns_features_without_variance():

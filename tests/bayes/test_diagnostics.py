@@ -47,6 +47,38 @@ def test_quantities_that_never_move():
     np.testing.assert_array_equal(effective_sample_size(constant), 20)
 
 
+def by_definition(chains):
+    """Geyer's sequence in loops, for one quantity."""
+    half = chains.shape[1] // 2
+    halves = [part for row in chains for part in (row[:half], row[-half:])]
+    within = np.mean([part.var(ddof=1) for part in halves])
+    total = within * (half - 1) / half + np.var([part.mean() for part in halves], ddof=1)
+
+    def rho(lag):
+        if lag == 0:
+            return 1.0
+        covariances = []
+        for part in halves:
+            centred = part - part.mean()
+            covariances.append(centred[: half - lag] @ centred[lag:] / half)
+        return 1 - (within - np.mean(covariances)) / total
+
+    tau, least = -1.0, np.inf
+    for lag in range(0, half - 1, 2):
+        pair = rho(lag) + rho(lag + 1)
+        if pair <= 0:
+            break
+        least = min(least, pair)
+        tau += 2 * least
+    return len(halves) * half / max(tau, 1 / np.log10(len(halves) * half))
+
+
+def test_the_sequence_is_positive_and_falls():
+    chains = autoregression(0.9, (3, 61, 12), seed=5)
+    expected = [by_definition(chains[..., i]) for i in range(12)]
+    np.testing.assert_allclose(effective_sample_size(chains), expected, rtol=1e-10)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_another_implementation_agrees():
     arviz = pytest.importorskip("arviz")

@@ -82,6 +82,19 @@ def test_the_parts_add_up_and_stay_in_their_bounds(scale):
     torch.testing.assert_close(total, torch.special.entr(logs.exp().mean(0)).sum(-1))
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1e-3, 1e-1])
+def test_information_survives_single_precision_where_samples_nearly_agree(scale):
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn((8, 500, 10), generator=generator, dtype=torch.float64)
+    logits = torch.randn((500, 10), generator=generator, dtype=torch.float64) + scale * noise
+    probabilities = logits.softmax(-1)
+    expected = (probabilities * (probabilities / probabilities.mean(0)).log()).sum(-1).mean(0)
+    found = mutual_information(logits.float().log_softmax(-1))
+    assert found.dtype == torch.float32
+    assert float(found.min()) > 0
+    torch.testing.assert_close(found.double(), expected, rtol=0.02, atol=0)
+
+
 def test_entropies_are_differentiable():
     logits = torch.randn((3, 2, 4), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for function in ALL:

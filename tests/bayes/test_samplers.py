@@ -11,7 +11,8 @@ from scipy import stats
 
 torch = pytest.importorskip("torch")
 
-from fragile_learning.bayes import models, samplers  # noqa: E402
+from fragile_learning.bayes import diagnostics, models, samplers  # noqa: E402
+from fragile_learning.bayes.predict import Posterior  # noqa: E402
 from fragile_learning.bayes.samplers import PhasePoint, hmc, leapfrog, sgld, with_gradient  # noqa: E402
 from fragile_learning.statistics import z_bound  # noqa: E402
 
@@ -258,6 +259,35 @@ def test_the_posterior_of_a_logistic_regression():
     )
     z = scores(result.draws, mean, stds, quantiles)
     assert passes(z), z
+
+
+def test_chains_of_a_network_mix_in_function_space():
+    x = normal(60, 4)
+    y = (x[:, :3] + 0.3 * normal(60, 3, seed=1)).argmax(1)
+    network = models.MLP(input_shape=(4,), widths=(5,), n_outputs=3)
+    prior = models.GaussianPrior.by_fan_in(network)
+    data = models.make_data(x, y, network=network)  # float32
+    stds = prior.standard_deviations(network)
+    result = hmc(
+        samplers.joint_density(network, data, prior),
+        stds * normal(8, network.n_parameters, seed=2).float(),
+        n_draws=150,
+        n_warmup=100,
+        inverse_mass=stds**2,
+        rng=3,
+    )
+    assert result.n_divergent == 0
+    assert 0.7 < float(result.acceptance.mean()) < 0.9
+    seen = normal(20, 4, seed=4).float()
+    probabilities = torch.stack([Posterior(network, chain)(seen).exp() for chain in result.draws])
+    rhat = diagnostics.split_rhat(probabilities.numpy())
+    assert float(np.median(rhat)) < 1.01
+    assert float(rhat.max()) < 1.1
+    assert float(diagnostics.split_rhat(result.log_densities.numpy())) < 1.05
+    assert float(np.median(diagnostics.effective_sample_size(probabilities.numpy()))) > 300
+    # the energies say what the draws say
+    joint = models.log_joint(network, result.draws[0], data, prior)
+    torch.testing.assert_close(result.log_densities[0], joint, rtol=0, atol=1e-3)
 
 
 def test_without_the_correction_a_large_step_fails():

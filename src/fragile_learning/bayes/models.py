@@ -6,6 +6,7 @@ with one row each. What a network computes is batched over the rows by matrix pr
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -582,12 +583,18 @@ class GaussianPrior:
 
     def log_density(self, network: Network, parameters: Tensor) -> Tensor:
         """Log-density of flat weights, (n_samples, n_parameters) to float64 (n_samples,)."""
-        stds = self.standard_deviations(
-            network, dtype=parameters.dtype, device=str(parameters.device)
-        )
-        squares = (parameters / stds).square().double().sum(dim=1)
-        constant = stds.double().log().sum() + 0.5 * len(stds) * math.log(2.0 * math.pi)
-        return -0.5 * squares - constant
+        stds, constant = _scale_of(self, network, parameters.dtype, str(parameters.device))
+        return -0.5 * (parameters / stds).square().double().sum(dim=1) - constant
+
+
+@functools.lru_cache(maxsize=32)
+def _scale_of(
+    prior: GaussianPrior, network: Network, dtype: torch.dtype, device: str
+) -> tuple[Tensor, float]:
+    """Keep standard deviations and constant: a chain asks for them at each of its steps."""
+    with torch.inference_mode(mode=False):
+        stds = prior.standard_deviations(network, dtype=dtype, device=device)
+    return stds, float(stds.double().log().sum()) + 0.5 * len(stds) * math.log(2.0 * math.pi)
 
 
 def log_likelihoods(

@@ -14,8 +14,8 @@ from fragile_learning.bayes.attacks import pgd, predictive_log_mean  # noqa: E40
 from fragile_learning.bayes.evaluate import (  # noqa: E402
     EvaluationData,
     robustness_report,
-    selective_area,
 )
+from fragile_learning.bayes.uncertainty import auroc, selective_accuracy_area  # noqa: E402
 from fragile_learning.statistics import share_interval  # noqa: E402
 
 RADII = (0.03, 0.08)
@@ -71,17 +71,17 @@ def failed(report):
 
 def test_selective_areas():
     u = np.arange(1, 9) / 10
-    assert selective_area(u, [1, 1, 1, 0, 1, 0, 1, 0]) == pytest.approx(0.819494, abs=1e-6)
-    assert selective_area([3.0, 1.0], [True, True]) == 1.0
-    assert selective_area([1.0] * 4, [1, 0, 0, 1]) == pytest.approx(0.5)
+    assert selective_accuracy_area(u, [1, 1, 1, 0, 1, 0, 1, 0]) == pytest.approx(0.819494, abs=1e-6)
+    assert selective_accuracy_area([3.0, 1.0], [True, True]) == 1.0
+    assert selective_accuracy_area([1.0] * 4, [1, 0, 0, 1]) == pytest.approx(0.5)
     n = 4000
     for r in (0.5, 0.2):
         right = np.arange(n) < r * n
-        assert selective_area(np.arange(n), right) == pytest.approx(
+        assert selective_accuracy_area(np.arange(n), right) == pytest.approx(
             r + r * math.log(1 / r), abs=1e-3
         )
         worst = r - (1 - r) * math.log(1 / (1 - r))
-        assert selective_area(-np.arange(n), right) == pytest.approx(worst, abs=1e-3)
+        assert selective_accuracy_area(-np.arange(n), right) == pytest.approx(worst, abs=1e-3)
 
 
 def test_selective_areas_do_not_know_the_order_of_inputs():
@@ -94,17 +94,19 @@ def test_selective_areas_do_not_know_the_order_of_inputs():
         order = order[np.argsort(u[order], kind="stable")]
         found.append((np.cumsum(right[order]) / np.arange(1, 10)).mean())
     error = np.std(found) / np.sqrt(4000)
-    assert abs(selective_area(u, right) - np.mean(found)) < 6 * error
+    assert abs(selective_accuracy_area(u, right) - np.mean(found)) < 6 * error
     again = draw.permutation(9)
-    assert selective_area(u[again], right[again]) == pytest.approx(selective_area(u, right))
+    assert selective_accuracy_area(u[again], right[again]) == pytest.approx(
+        selective_accuracy_area(u, right)
+    )
 
 
 def test_auroc_counts_pairs():
     draw = np.random.default_rng(2)
     a, b = draw.integers(0, 5, 30).astype(float), draw.integers(1, 7, 20).astype(float)
     pairs = (b[None] > a[:, None]) + 0.5 * (b[None] == a[:, None])
-    assert evaluate._auroc(a, b) == pytest.approx(pairs.mean())
-    assert evaluate._auroc(np.zeros(3), np.zeros(5)) == 0.5
+    assert auroc(a, b) == pytest.approx(pairs.mean())
+    assert auroc(np.zeros(3), np.zeros(5)) == 0.5
 
 
 def test_detection_by_hand():
@@ -187,7 +189,7 @@ def test_reports():
         for x in (data.inputs, other.inputs)
     ]
     assert two.shift[1].score == "mutual_information"
-    assert two.shift[1].auroc < evaluate._auroc(*scores)  # each score by an attack on itself
+    assert two.shift[1].auroc < auroc(*scores)  # each score by an attack on itself
     for before, after, last in zip(report.clean_shift, one.shift, two.shift, strict=True):
         assert before.auroc > after.auroc > last.auroc
     assert two.accuracy.estimate < one.accuracy.estimate < report.clean_accuracy.estimate
@@ -217,7 +219,7 @@ def test_rows_by_hand():
     views = [trial.view(outcome.attacks[name]) for name in ("label", "two-stage on total entropy")]
     for view, area in zip(views, (row.selective_area, row.adaptive_selective_area), strict=True):
         u = np.concatenate([before.scores["total_entropy"], view.scores["total_entropy"]])
-        assert area == selective_area(u, np.concatenate([before.right, view.right]))
+        assert area == selective_accuracy_area(u, np.concatenate([before.right, view.right]))
     fooled = np.any([attack.success.numpy() for attack in outcome.attacks.values()], axis=0)
     assert row.accuracy.estimate == (~fooled).mean()
 
@@ -436,21 +438,6 @@ def test_bad_data(fields, error, message):
 def test_labels_beyond_the_classes():
     with pytest.raises(ValueError, match="labels must be below the number of classes 4, got 4"):
         robustness_report(MODEL, EvaluationData(DATA.inputs, DATA.labels + 4 - DATA.labels))
-
-
-@pytest.mark.parametrize(
-    ("u", "right", "message"),
-    [
-        ([1.0], [True, False], "must have one length >= 1, got 1 and 2"),
-        ([], [], "must have one length >= 1, got 0 and 0"),
-        ([math.nan], [True], "uncertainty must be finite"),
-        ([[1.0]], [True], "uncertainty must have 1 dimension"),
-        ([1.0], [2], "correct must be finite and >= 0 and <= 1"),
-    ],
-)
-def test_bad_areas(u, right, message):
-    with pytest.raises(ValueError, match=message):
-        selective_area(u, right)
 
 
 def test_attacks_of_the_report_are_those_of_the_room():

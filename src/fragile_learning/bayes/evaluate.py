@@ -17,13 +17,11 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from fragile_learning._validation import (
     as_generator,
     choice,
-    real_array,
     real_number,
     whole_number,
 )
@@ -45,6 +43,7 @@ from fragile_learning.bayes.attacks import (
     random_noise,
     transfer,
 )
+from fragile_learning.bayes.uncertainty import auroc, selective_accuracy_area
 from fragile_learning.statistics import Interval, share_interval
 
 __all__ = [
@@ -55,7 +54,6 @@ __all__ = [
     "RobustnessReport",
     "ShiftDetection",
     "robustness_report",
-    "selective_area",
 ]
 
 Array = NDArray[np.float64]
@@ -260,9 +258,9 @@ class RobustnessReport:
         lines.append(_line(f"  (clean alone {self.clean_selective_area:.3f})", areas))
         if self.clean_shift:
             lines.append(f"semantic shift found by uncertainty, AUROC, {self.n_shifted} inputs")
-        for place, (score, auroc) in enumerate(self.clean_shift):
+        for place, (score, found) in enumerate(self.clean_shift):
             cells = [f"{row.shift[place].auroc:.3f}" for row in rows]
-            lines.append(_line(f"  {_plain(score)} ({auroc:.3f} if let be)", cells))
+            lines.append(_line(f"  {_plain(score)} ({found:.3f} if let be)", cells))
         failed = [check for check in self.checks if not check.passed]
         lines.append(f"self-checks: {len(self.checks) - len(failed)} of {len(self.checks)} passed")
         lines += [f"  WARNING, {check.name}: {check.words}." for check in failed]
@@ -278,62 +276,6 @@ def _line(name: str, cells: Sequence[str]) -> str:
 
 
 # --- measures -------------------------------------------------------------------------------------
-
-
-def _auroc(clean: Array, other: Array) -> float:
-    """Probability that another input has the larger score, ties counted by half."""
-    ranks = rankdata(np.concatenate([clean, other]))[len(clean) :]
-    wins = float(ranks.sum()) - len(other) * (len(other) + 1) / 2
-    return wins / len(clean) / len(other)
-
-
-def selective_area(uncertainty: Any, correct: Any) -> float:
-    r"""Area under the accuracy of selective prediction.
-
-    The mean, over k = 1..n, of the accuracy on the k least uncertain inputs. Within a group of
-    equal uncertainty each order is as likely as any other, so that the result does not depend on
-    the order of the inputs.
-
-    Parameters
-    ----------
-    uncertainty : array_like, shape (n,)
-    correct : array_like of bool, shape (n,)
-
-    Returns
-    -------
-    float
-        In [0, 1]. With a share r of right answers and many inputs: a perfect order gives
-        :math:`r + r\log(1/r)`, one that says nothing r, the worst
-        :math:`r - (1-r)\log\frac1{1-r}`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays are not finite, one-dimensional and of one length >= 1.
-
-    References
-    ----------
-    Closed forms: derived here.
-
-    Examples
-    --------
-    >>> selective_area([1, 2, 3, 4], [True, True, False, False])
-    0.7917
-    """
-    scores = real_array("uncertainty", uncertainty, ndim=1)
-    right = real_array(
-        "correct", np.asarray(correct, dtype=float), ndim=1, minimum=0.0, maximum=1.0
-    )
-    if scores.size != right.size or not scores.size:
-        raise ValueError(
-            f"uncertainty and correct must have one length >= 1, got {scores.size} and {right.size}"
-        )
-    groups, place, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-    sums = np.bincount(place, weights=right, minlength=len(groups))
-    ends = np.cumsum(sizes)
-    counts = np.arange(1, scores.size + 1)
-    hits = np.interp(counts, np.concatenate([[0], ends]), np.concatenate([[0.0], np.cumsum(sums)]))
-    return float((hits / counts).mean())
 
 
 class _View(NamedTuple):
@@ -378,16 +320,16 @@ def _detect(
     successful, caught = None, None
     if hit.any():
         calm = before[clean.right]
-        successful = _auroc(calm, after[hit])
+        successful = auroc(calm, after[hit])
         limit = float(np.quantile(calm, 1.0 - FALSE_POSITIVES))
         flagged = int((after[hit] > limit).sum())
         caught = share_interval(flagged, int(hit.sum()), confidence=confidence)
-    return Detection(score, adaptive, _auroc(before, after), successful, caught)
+    return Detection(score, adaptive, auroc(before, after), successful, caught)
 
 
 def _mixed_area(clean: _View, attacked: _View) -> float:
     score = SCORES[0]
-    return selective_area(
+    return selective_accuracy_area(
         np.concatenate([clean.scores[score], attacked.scores[score]]),
         np.concatenate([clean.right, attacked.right]),
     )
@@ -604,7 +546,7 @@ def robustness_report(
         confidence=level,
         temperature=heat,
         clean_accuracy=share_interval(int(before.right.sum()), len(clean), confidence=level),
-        clean_selective_area=selective_area(before.scores[SCORES[0]], before.right),
+        clean_selective_area=selective_accuracy_area(before.scores[SCORES[0]], before.right),
         clean_shift=clean_shift,
         by_radius=tuple(rows),
         checks=tuple(trial.checks(data.inputs, before, sizes, outcomes, rows)),
@@ -625,7 +567,7 @@ def _shift(before: _View, scores: dict[Score, Array] | None) -> tuple[ShiftDetec
     if scores is None:
         return ()
     return tuple(
-        ShiftDetection(score, _auroc(before.scores[score], scores[score])) for score in SCORES
+        ShiftDetection(score, auroc(before.scores[score], scores[score])) for score in SCORES
     )
 
 

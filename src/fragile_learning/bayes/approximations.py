@@ -610,7 +610,7 @@ def fsvi(
     prior : GaussianPrior
         Of the last layer; the features of the prior's functions are those of one network drawn
         from it.
-    context : Tensor, shape (n_pool, *input_shape)
+    context : Tensor, shape (n_pool, ...)
         Inputs where functions are compared, such as unlabelled or distorted ones.
     n_context : int
         Drawn for each step, in [1, n_pool].

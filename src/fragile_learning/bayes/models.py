@@ -24,6 +24,7 @@ from fragile_learning._validation import real_number, whole_number
 __all__ = [
     "CNN",
     "MLP",
+    "Affine",
     "Data",
     "Gaussian",
     "GaussianPrior",
@@ -67,7 +68,7 @@ class Affine(NamedTuple):
 
     Attributes
     ----------
-    weight : Tensor, shape (n_samples, *weight_shape)
+    weight : Tensor, shape (n_samples, ...)
     bias : Tensor, shape (n_samples, n_outputs), or None
     """
 
@@ -169,7 +170,7 @@ class Network(ABC):
 
         Parameters
         ----------
-        inputs : Tensor, shape (n, *input_shape) or (n_samples, n, *input_shape)
+        inputs : Tensor, shape (n, ...) or (n_samples, n, ...)
             The same for all samples, or one set for each.
         layer : callable
             From the number of a layer and its input to its output, (n_samples, n, ...).
@@ -215,7 +216,7 @@ class Network(ABC):
         Parameters
         ----------
         parameters : Tensor, shape (n_samples, n_parameters)
-        inputs : Tensor, shape (n, *input_shape) or (n_samples, n, *input_shape)
+        inputs : Tensor, shape (n, ...) or (n_samples, n, ...)
             The same for all samples, or one set for each.
         change : callable, optional
             See `run`.
@@ -392,7 +393,7 @@ class Data(NamedTuple):
 
     Attributes
     ----------
-    inputs : Tensor, shape (n, *input_shape)
+    inputs : Tensor, shape (n, ...)
     labels : Tensor, shape (n,) of int64, or (n, n_outputs) of real numbers
         Classes, or targets of a regression.
     """
@@ -413,7 +414,7 @@ def make_data(
 
     Parameters
     ----------
-    inputs : array_like, shape (n, *input_shape)
+    inputs : array_like, shape (n, ...)
         Finite; reshaped if the numbers of an input are as many as the network wants.
     labels : array_like, shape (n,) of int, or (n, n_outputs) of float
         Classes in [0, n_outputs - 1], or targets.

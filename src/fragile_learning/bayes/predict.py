@@ -110,7 +110,7 @@ class Posterior:
 
         Parameters
         ----------
-        inputs : Tensor, shape (n, *input_shape)
+        inputs : Tensor, shape (n, ...)
 
         Returns
         -------

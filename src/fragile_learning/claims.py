@@ -46,6 +46,7 @@ __all__ = [
     "judge",
     "ledger_path",
     "read_ledger",
+    "rows_with",
     "simulated",
     "verdict_counts",
     "verdict_of",
@@ -328,6 +329,22 @@ def simulated(agreement: Agreement, summary: str, **numbers: Any) -> Verdict:
         {**numbers, **agreement.numbers()},
         decided=agreement.decided or not agreement.agrees,
     )
+
+
+def rows_with(frame: Any, **values: Any) -> Any:
+    """Return the rows of a table with these values; ValueError if there is none.
+
+    Examples
+    --------
+    >>> rows_with(pd.DataFrame({"n": [1, 2], "error": [0.5, 0.25]}), n=2)["error"].tolist()
+    [0.25]
+    """
+    found = frame
+    for column, value in values.items():
+        found = found[found[column] == value]
+    if len(found) == 0:
+        raise ValueError(f"no row with {values}")
+    return found
 
 
 # --- judging ----------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ __all__ = [
     "STAR",
     "ShownFigure",
     "draw_line",
+    "draw_means",
     "draw_points",
     "foreground",
     "generation_style",
@@ -45,6 +46,7 @@ __all__ = [
     "plain_ticks",
     "show",
     "use",
+    "write_beside",
 ]
 
 Mode = Literal["light", "dark"]
@@ -373,6 +375,45 @@ def draw_points(
         linewidth=1.0,
         **more,
     )
+
+
+def draw_means(
+    axes: Axes, rows: Any, x: str, column: str, look: Mapping[str, Any], **more: Any
+) -> None:
+    """Draw means over replicates with two standard errors, none for one, joined for the eye.
+
+    Parameters
+    ----------
+    axes : Axes
+    rows : DataFrame
+        A row for each replicate and place.
+    x, column : str
+        Columns: the place, and what is averaged.
+    look : mapping
+        With ``color``, ``marker`` and ``linestyle``.
+    **more
+        For `draw_points`.
+    """
+    groups = rows.groupby(x)[column]
+    places, means = groups.mean().index.to_numpy(), groups.mean().to_numpy()
+    draw_points(axes, places, means, groups.sem().fillna(0.0).to_numpy(), look, **more)
+    draw_line(axes, places, means, look)
+
+
+def write_beside(axes: Axes, text: str, place: tuple[float, float], **more: Any) -> None:
+    """Write a few words beside a place of the data.
+
+    Parameters
+    ----------
+    axes : Axes
+    text : str
+    place : tuple of float
+        In data coordinates.
+    **more
+        For ``Axes.annotate``.
+    """
+    options: dict[str, Any] = {"xytext": (4, 0), "va": "center", "fontsize": 9, **more}
+    axes.annotate(text, place, textcoords="offset points", **options)
 
 
 def plain_ticks(axis: Any, values: Iterable[float]) -> None:

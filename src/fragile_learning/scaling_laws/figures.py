@@ -17,12 +17,14 @@ from fragile_learning.style import (
     REFERENCE,
     STAR,
     draw_line,
+    draw_means,
     draw_points,
     foreground,
     legend_above,
     looks_of,
     panels,
     plain_ticks,
+    write_beside,
 )
 
 if TYPE_CHECKING:
@@ -68,22 +70,6 @@ def _simulated(axes: Axes, rows: Any, x: str, look: Mapping[str, Any], **more: A
     """Draw the points that have replicates."""
     rows = rows[rows["mean"].notna()]
     draw_points(axes, rows[x], rows["mean"], rows["se"], look, **more)
-
-
-def _measured(
-    axes: Axes, rows: Any, x: str, column: str, look: Mapping[str, Any], **more: Any
-) -> None:
-    """Draw means over replicates with two standard errors, none for one, joined for the eye."""
-    groups = rows.groupby(x)[column]
-    places, means = groups.mean().index.to_numpy(), groups.mean().to_numpy()
-    draw_points(axes, places, means, groups.sem().fillna(0.0).to_numpy(), look, **more)
-    draw_line(axes, places, means, look)
-
-
-def _say(axes: Axes, text: str, place: tuple[float, float], **more: Any) -> None:
-    """Write beside a place of the data."""
-    options: dict[str, Any] = {"xytext": (4, 0), "va": "center", "fontsize": 9, **more}
-    axes.annotate(text, place, textcoords="offset points", **options)
 
 
 def _legend_over(axes: Axes, columns: int = 3) -> None:
@@ -411,7 +397,7 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         rows = _rows(table, tail_exponent=beta, n_samples=_SIZE)
         _simulated(below, rows, "real_fraction", look)
         place = (float(line["real_fraction"].iloc[-1]), float(line["error"].iloc[-1]))
-        _say(below, rf"$\beta$ = {beta:g}", place)
+        write_beside(below, rf"$\beta$ = {beta:g}", place)
     above.errorbar([], [], [], fmt="o", color=PALETTE["mixed"], markersize=4.5, label="simulated")
     below.set(
         xscale="log",
@@ -561,7 +547,7 @@ def dimension_figure(table: pd.DataFrame) -> Figure:
             law = last["mean"] * (rows["dimension"] / last["dimension"]) ** -rows["exponent"]
             draw_line(axes, rows["dimension"], law, looks[weighting])
             _simulated(axes, rows, "dimension", looks[weighting], label=name)
-            _say(
+            write_beside(
                 axes,
                 f"−{last['exponent']:.2f}",
                 (float(last["dimension"]), float(last["mean"])),
@@ -665,7 +651,7 @@ def _chain_panel(axes: Axes, rows: Any, chains: Sequence[tuple[Any, str, Any]]) 
     for here, name, look in chains:
         for _, run in here.groupby("replicate"):
             axes.plot(run["generation"], run["n_learnt"], color=look["color"], lw=0.6, alpha=0.5)
-        _measured(axes, here, "generation", "n_learnt", look, label=name)
+        draw_means(axes, here, "generation", "n_learnt", look, label=name)
     axes.set(xlabel="generation", ylabel="divisors known")
     axes.set_xticks(sorted(set(rows["generation"])))
     axes.set_ylim(0.0, float(rows["n_learnt"].max()) + 1.0)
@@ -736,7 +722,7 @@ def recovery_figure(table: pd.DataFrame) -> Figure:
         axes.axhline(rows["teacher_learnt"].mean(), **REFERENCE, label="teacher")
         for share, look in looks_of(rows["real_fraction"], falling=True, skip=1).items():
             here = _rows(rows, real_fraction=share)
-            _measured(axes, here, "n_samples", "n_learnt", look, label=rf"$\pi$ = {share:g}")
+            draw_means(axes, here, "n_samples", "n_learnt", look, label=rf"$\pi$ = {share:g}")
         axes.set(xscale="log", xlabel="pairs seen $T$", ylabel="divisors known")
         axes.set_title(titles[mix], pad=8)
         axes.set_ylim(0.0, float(table["n_learnt"].max()) + 1.0)
@@ -765,7 +751,7 @@ def text_figure(table: pd.DataFrame) -> Figure:
     for axes, (column, name) in zip(axes_list, columns.items(), strict=True):
         for share, look in looks_of(table["real_fraction"], falling=True).items():
             rows = _rows(table, real_fraction=share)
-            _measured(axes, rows, "generation", column, look, label=f"{share:.0%} real")
+            draw_means(axes, rows, "generation", column, look, label=f"{share:.0%} real")
         axes.set(yscale="log", xlabel="generation", ylabel=name)
         axes.set_xticks(sorted(set(table["generation"]))[::2])
     plain_ticks(axes_list[0].yaxis, (100, 150, 200, 300, 500, 700, 1000))
@@ -788,12 +774,12 @@ def text_scaling_figure(table: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 4.0)
     real = {"color": PALETTE["real"], "linestyle": "-", "marker": "o"}
-    _measured(axes, _rows(table, data="real"), "tokens", "perplexity", real, label="real text")
+    draw_means(axes, _rows(table, data="real"), "tokens", "perplexity", real, label="real text")
     synthetic: Any = _rows(table, data="synthetic")
     for writer, look in looks_of(synthetic["n_writer_tokens"], falling=True, skip=1).items():
         rows: Any = _rows(synthetic, n_writer_tokens=writer)
         name = f"by a writer of {writer:,.0f} tokens"
-        _measured(axes, rows, "tokens", "perplexity", look, label=name)
+        draw_means(axes, rows, "tokens", "perplexity", look, label=name)
         level = float(rows["writer_perplexity"].mean())
         axes.axhline(level, color=look["color"], linestyle=":", lw=1.2)
     axes.plot([], [], color=foreground(), linestyle=":", lw=1.2, label="the writers themselves")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fragile_learning.claims import Claim, Outcome, Verdict, verdict_of
+from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
 
 __all__ = ["TRAINED_CLAIMS"]
 
@@ -38,16 +38,6 @@ def _table(tables: Tables, name: str) -> Any:
     return tables[f"scaling_laws/{name}"]
 
 
-def _of(frame: Any, **values: Any) -> Any:
-    """Return the rows with these values; at least one."""
-    found = frame
-    for column, value in values.items():
-        found = found[found[column] == value]
-    if len(found) == 0:
-        raise ValueError(f"no row with {values}")
-    return found
-
-
 def _by_generation(frame: Any, column: str = "n_learnt") -> Any:
     """Replicates in rows, generations in columns."""
     return frame.pivot_table(column, "replicate", "generation")
@@ -61,9 +51,9 @@ def _counts(values: Any) -> str:
 
 
 def _unlearning(tables: Tables) -> Verdict:
-    frame = _of(_table(tables, "gcd-generations"), operands="uniform", temperature=1.0)
-    chain = _by_generation(_of(frame, real_fraction=0.0))
-    control = _by_generation(_of(frame, real_fraction=1.0))
+    frame = rows_with(_table(tables, "gcd-generations"), operands="uniform", temperature=1.0)
+    chain = _by_generation(rows_with(frame, real_fraction=0.0))
+    control = _by_generation(rows_with(frame, real_fraction=1.0))
     lost = chain[0] - chain[4]
     least = float(control.to_numpy().min())
     agrees = bool((lost >= _LOSS).all()) and least >= _KEPT
@@ -84,12 +74,14 @@ def _unlearning(tables: Tables) -> Verdict:
 
 def _most_likely(frame: Any) -> tuple[bool, str, dict[str, float]]:
     """Whether chains of most likely answers stay where chains of sampled ones do not."""
-    frame = _of(frame, operands="uniform", real_fraction=0.0)
-    argmax, sampled = (_by_generation(_of(frame, temperature=one)).mean() for one in (0.0, 1.0))
+    frame = rows_with(frame, operands="uniform", real_fraction=0.0)
+    argmax, sampled = (
+        _by_generation(rows_with(frame, temperature=one)).mean() for one in (0.0, 1.0)
+    )
     last = int(frame["generation"].max())
     steady = float(argmax[1] - argmax[last])
     apart = float(argmax[last] - sampled[last])
-    labels = _by_generation(_of(frame, temperature=0.0), "n_labels").mean()
+    labels = _by_generation(rows_with(frame, temperature=0.0), "n_labels").mean()
     return (
         steady <= _STEADY and apart >= _LOSS,
         (
@@ -193,7 +185,7 @@ def _text(tables: Tables) -> Verdict:
 def _large_model(tables: Tables) -> Verdict:
     """Not run, whatever the table says; what it says is told beside."""
     frame = _table(tables, "text-transformers")
-    warm = _of(frame, temperature=1.0)
+    warm = rows_with(frame, temperature=1.0)
     means = warm.groupby(["real_fraction", "generation"])[["perplexity", "n_types"]].mean()
     perplexity = means["perplexity"].unstack()
     last = int(perplexity.columns.max())

@@ -32,13 +32,12 @@ temperature 0.9 with top-p 0.95, but that its text has fewer words than at tempe
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from fragile_learning.networks.threads import one_thread
 from fragile_learning.scaling_laws.gcd import GcdTask
 from fragile_learning.scaling_laws.text import (
     RARE_WORD,
@@ -102,22 +101,6 @@ def _training() -> Any:
     return importlib.import_module("fragile_learning.scaling_laws.training")
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread, and give torch its threads back.
-
-    Operations on models of this size take microseconds: on a busy machine, threads that wait for
-    each other make them many times slower. Sweeps run points side by side instead.
-    """
-    torch = importlib.import_module("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 # --- divisors over generations ----------------------------------------------------------------
 
 
@@ -140,7 +123,7 @@ def _skills(learnt: Any) -> Row:
     }
 
 
-@_one_thread()
+@one_thread()
 def gcd_generations_point(
     *,
     replicate: int,
@@ -256,7 +239,7 @@ def _learnt(task: GcdTask, model: Any, pairs: Any) -> Any:
     return gcd.learnt_gcds(guess, task.labels(pairs), n_gcds=task.n_gcds)
 
 
-@_one_thread()
+@one_thread()
 def gcd_recovery_point(
     *,
     replicate: int,
@@ -433,7 +416,7 @@ def _first_writer(
     return kept, held, network, one
 
 
-@_one_thread()
+@one_thread()
 def text_transformers_point(
     *,
     replicate: int,

@@ -17,12 +17,14 @@ from fragile_learning.style import (
     REFERENCE,
     STAR,
     draw_line,
+    draw_means,
     draw_points,
     foreground,
     legend_above,
     looks_of,
     panels,
     plain_ticks,
+    write_beside,
 )
 
 if TYPE_CHECKING:
@@ -69,22 +71,6 @@ def _value(rows: pd.DataFrame, column: str) -> float:
 def _drawn(axes: Axes, rows: Any, x: str, look: Mapping[str, Any], **more: Any) -> None:
     """Draw simulated means."""
     draw_points(axes, rows[x], rows["mean"], rows["se"], look, **more)
-
-
-def _measured(
-    axes: Axes, rows: Any, x: str, column: str, look: Mapping[str, Any], **more: Any
-) -> None:
-    """Draw means over replicates with two standard errors, none for one, joined for the eye."""
-    groups = rows.groupby(x)[column]
-    places, means = groups.mean().index.to_numpy(), groups.mean().to_numpy()
-    draw_points(axes, places, means, groups.sem().fillna(0.0).to_numpy(), look, **more)
-    draw_line(axes, places, means, look)
-
-
-def _say(axes: Axes, text: str, place: tuple[float, float], **more: Any) -> None:
-    """Write beside a place of the data."""
-    options: dict[str, Any] = {"xytext": (4, 0), "va": "center", "fontsize": 9, **more}
-    axes.annotate(text, place, textcoords="offset points", **options)
 
 
 def _verifiers(lines: pd.DataFrame) -> dict[tuple[float, float], dict[str, Any]]:
@@ -165,7 +151,7 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     axes.set(xscale="log", xlabel=_GENERATED, ylabel=_ACCURACY, ylim=(0.47, 1.0))
     axes.set_xlim(float(curves["n_generated"].min()), float(curves["n_generated"].max()))
     plain_ticks(axes.xaxis, _SIZES)
-    _say(axes, r"$d/\kappa$", (dip, 0.97))
+    write_beside(axes, r"$d/\kappa$", (dip, 0.97))
     legend_above(axes, 4)
     return figure
 
@@ -278,7 +264,7 @@ def angles_figure(curves: pd.DataFrame) -> Figure:
     axes.grid(visible=False)
     regions = {"better": (30.0, 0.5), "worse,\nthough\n$p < p^*$": (100.0, 0.5)}
     for words, place in (regions | {"worse\nthan\nguessing": (156.0, 0.5)}).items():
-        _say(axes, words, place, xytext=(0, 0), ha="center")
+        write_beside(axes, words, place, xytext=(0, 0), ha="center")
     legend_above(axes, 2)
     return figure
 
@@ -374,7 +360,7 @@ def more_data_figure(table: pd.DataFrame) -> Figure:
     axes.axhline(_value(table, "generator"), **REFERENCE)
     for name, height, shift in (("Bayes rule", "bayes", 8), ("generator", "generator", 8)):
         place = (float(table["n_generated"].max()), _value(table, height))
-        _say(axes, name, place, xytext=(0, shift), ha="right")
+        write_beside(axes, name, place, xytext=(0, shift), ha="right")
     legend_above(axes, 2)
     return figure
 
@@ -505,8 +491,8 @@ def best_of_k_figure(table: pd.DataFrame) -> Figure:
     draw_line(axes, independent.index.to_numpy(), independent, law, label=name)
     own = {"color": PALETTE["synthetic"], "linestyle": "-", "marker": "s"}
     oracle = {"color": PALETTE["real"], "linestyle": "-", "marker": "o"}
-    _measured(axes, table, "k", "oracle", oracle, label="oracle's choice")
-    _measured(axes, table, "k", "self_pick", own, label="model's own choice")
+    draw_means(axes, table, "k", "oracle", oracle, label="oracle's choice")
+    draw_means(axes, table, "k", "self_pick", own, label="model's own choice")
     axes.axhline(table["greedy"].mean(), **REFERENCE, label="greedy answer")
     axes.set(xscale="log", xlabel="candidates $K$", ylabel="both eigenvalues right")
     axes.set_ylim(bottom=0.0)
@@ -586,7 +572,7 @@ def headlines_figure(table: pd.DataFrame) -> Figure:
         for selector, look in looks.items():
             rows = _rows(chosen, selector=selector)
             name = _SELECTORS[selector].replace("\n", " ")
-            _measured(below, rows, "n_kept_each", "gain", look, label=name)
+            draw_means(below, rows, "n_kept_each", "gain", look, label=name)
         below.set(xlabel="candidates kept of each article", ylabel=_GAIN)
         below.set_xticks(counts)
         below.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fragile_learning.claims import Claim, Outcome, Verdict, verdict_of
+from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
 from fragile_learning.statistics import mean_and_standard_error
 
 __all__ = ["TRAINED_CLAIMS"]
@@ -38,18 +38,8 @@ def _table(tables: Tables, name: str) -> Any:
     return tables[f"verification/{name}"]
 
 
-def _of(frame: Any, **values: Any) -> Any:
-    """Return the rows with these values; at least one."""
-    found = frame
-    for column, value in values.items():
-        found = found[found[column] == value]
-    if len(found) == 0:
-        raise ValueError(f"no row with {values}")
-    return found
-
-
 def _mean(frame: Any, column: str, **values: Any) -> float:
-    return float(_of(frame, **values)[column].mean())
+    return float(rows_with(frame, **values)[column].mean())
 
 
 def _z(differences: Any) -> float:
@@ -74,7 +64,7 @@ def _paired(frame: Any, column: str) -> Any:
 
 
 def _choosing(tables: Tables) -> Verdict:
-    frame = _of(_table(tables, "best-of-k"), k=_CANDIDATES)
+    frame = rows_with(_table(tables, "best-of-k"), k=_CANDIDATES)
     greedy, own, oracle, one = (
         float(frame[name].mean()) for name in ("greedy", "self_pick", "oracle", "one_sample")
     )
@@ -165,7 +155,7 @@ def _crossing(stars: Any, above: Any) -> float:
 
 def _articles(tables: Tables) -> tuple[Any, Any]:
     """Students by selector, best summary of each article, and the generator, by replicate."""
-    frame = _of(_table(tables, "headlines"), scope="article", n_kept_each=1)
+    frame = rows_with(_table(tables, "headlines"), scope="article", n_kept_each=1)
     students = _paired(frame, "selector")
     return students, frame.groupby("replicate")["generator"].first().loc[students.index]
 

@@ -23,14 +23,13 @@ Sizes, decided by trials with other seeds before the archived runs, and why:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from fragile_learning._validation import choice, real_number, whole_number
+from fragile_learning.networks.threads import one_thread
 from fragile_learning.sweeps import Experiment, grid
 from fragile_learning.verification.eigenvalues import EigenTask, IntGrid, RealMatrices
 from fragile_learning.verification.headlines import (
@@ -93,22 +92,6 @@ def _training() -> Any:
     return importlib.import_module("fragile_learning.verification.training")
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread, and give torch its threads back.
-
-    Operations on models of this size take microseconds: on a busy machine, threads that wait for
-    each other make them many times slower. Sweeps run points side by side instead.
-    """
-    torch = importlib.import_module("torch")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 # --- eigenvalues ------------------------------------------------------------------------------
 
 
@@ -136,7 +119,7 @@ def _accuracy(task: EigenTask, model: Any, matrices: Any) -> float:
     return float(task.correct(matrices, answers).mean())
 
 
-@_one_thread()
+@one_thread()
 def eigenvalues_point(
     *,
     replicate: int,
@@ -224,7 +207,7 @@ def _eigen_row(verifier: str, p_noise: float, rates: KeepRates) -> Row:
 _EIGEN_COLUMNS = ("verifier", "p_noise", *KeepRates._fields, "student", "generator")
 
 
-@_one_thread()
+@one_thread()
 def best_of_k_point(
     *,
     replicate: int,

@@ -216,8 +216,8 @@ DIGITS_QUICK = Setting(
     side=8,
     widths=(16,),
     n_train=300,
-    n_test=200,
-    n_shifted=200,
+    n_test=150,
+    n_shifted=150,
     n_warmup=40,
     n_draws=80,
     max_steps=64,
@@ -321,7 +321,7 @@ def problem(setting: Setting, seed: int) -> Problem:
     --------
     >>> found = problem(DIGITS_QUICK, 0)
     >>> found.train.inputs.shape, found.test.inputs.shape, found.test.shifted.shape
-    (torch.Size([300, 64]), torch.Size([200, 64]), torch.Size([200, 64]))
+    (torch.Size([300, 64]), torch.Size([150, 64]), torch.Size([150, 64]))
     """
     (stream, *_) = _streams(seed)
     known = _loaded(setting.source)

@@ -17,6 +17,7 @@ from fragile_learning.bayes.models import CNN, MLP, Gaussian, GaussianPrior  # n
 F64 = torch.float64
 NETWORKS = {
     "mlp": MLP(input_shape=(2, 3), widths=(5, 4), n_outputs=3, shift=0.2, scale=0.5),
+    "leaky": MLP(input_shape=(6,), widths=(5, 4), n_outputs=3, slope=0.1),
     "linear": MLP(input_shape=(6,), widths=(), n_outputs=3, bias=False),
     "cnn": CNN(input_shape=(2, 12, 10), channels=(3, 4), kernel=3, n_outputs=3, shift=0.1),
 }
@@ -48,7 +49,8 @@ def by_module(network, vector, inputs):
         start += layer.n_biases
         hidden = module(hidden)
         if i < len(layers) - 1:
-            hidden = hidden.relu()
+            slope = network.slope if isinstance(network, MLP) else 0.0
+            hidden = nn.LeakyReLU(slope)(hidden)
             if hidden.ndim == 4:
                 hidden = nn.AvgPool2d(2)(hidden)
                 hidden = hidden.flatten(1) if i == len(layers) - 2 else hidden
@@ -167,6 +169,7 @@ def test_minibatch_gradients_have_the_right_mean():
         ({"input_shape": (4,), "bias": 1}, TypeError, "bias"),
         ({"input_shape": (4,), "scale": 0.0}, ValueError, "scale must be finite and > 0"),
         ({"input_shape": (4,), "shift": math.nan}, ValueError, "shift"),
+        ({"input_shape": (4,), "slope": 1.5}, ValueError, "slope must be finite and >= 0 and <= 1"),
     ],
 )
 def test_a_wrong_perceptron_is_refused(settings, error, words):

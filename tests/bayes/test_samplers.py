@@ -140,10 +140,13 @@ def test_acceptance_on_a_normal_law_is_the_closed_form(size, steps, d):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.2])
-@pytest.mark.parametrize("kind", ["deep", "linear", "no bias", "regression", "convolution"])
+@pytest.mark.parametrize(
+    "kind", ["deep", "leaky", "linear", "no bias", "regression", "convolution"]
+)
 def test_the_joint_density_has_the_gradient_of_automatic_differentiation(kind, temperature):
     network = {
         "deep": models.MLP(input_shape=(2, 4), widths=(6, 5), n_outputs=3, shift=0.3, scale=0.5),
+        "leaky": models.MLP(input_shape=(8,), widths=(6, 5), n_outputs=3, slope=0.2),
         "linear": models.MLP(input_shape=(8,), widths=(), n_outputs=3),
         "no bias": models.MLP(input_shape=(8,), widths=(5,), n_outputs=3, bias=False),
         "regression": models.MLP(input_shape=(8,), widths=(5,), n_outputs=2),

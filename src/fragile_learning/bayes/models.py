@@ -249,7 +249,7 @@ def _check_network(network: Network) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MLP(Network):
-    """A multilayer perceptron with ReLU between its layers.
+    """A multilayer perceptron with ReLU, or leaky ReLU, between its layers.
 
     Attributes
     ----------
@@ -263,6 +263,8 @@ class MLP(Network):
     shift, scale : float
         Inputs are standardised inside the network, ``(x - shift) / scale``, so that a perturbation
         is measured in the units of the inputs; scale > 0.
+    slope : float
+        In [0, 1], of the activation below zero: 0 is ReLU.
 
     Raises
     ------
@@ -282,9 +284,11 @@ class MLP(Network):
     bias: bool = True
     shift: float = 0.0
     scale: float = 1.0
+    slope: float = 0.0
 
     def __post_init__(self) -> None:
         _check_network(self)
+        real_number("slope", self.slope, minimum=0.0, maximum=1.0)
         if not isinstance(self.widths, tuple):
             raise TypeError(f"widths must be a tuple of integers, got {self.widths!r}")
         for i, width in enumerate(self.widths):
@@ -301,8 +305,8 @@ class MLP(Network):
         )
 
     def between(self, layer: int, hidden: Tensor) -> Tensor:  # noqa: ARG002
-        """ReLU."""
-        return hidden.relu()
+        """ReLU, leaky if there is a slope."""
+        return functional.leaky_relu(hidden, self.slope) if self.slope else hidden.relu()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fragile_learning._validation import as_generator, choice, real_number, whole_number
 from fragile_learning.bayes.models import (
@@ -112,7 +113,7 @@ def joint_density(
     heat = real_number("temperature", temperature, minimum=0.0, open_minimum=True)
     if not isinstance(network, MLP):
         return _by_pieces(network, data, prior, likelihood, heat)
-    law, labels = likelihood or Softmax(), data.labels
+    law, labels, slope = likelihood or Softmax(), data.labels, network.slope
     inputs = ((data.inputs - network.shift) / network.scale).flatten(1)
     stds = prior.standard_deviations(network, dtype=inputs.dtype, device=str(inputs.device))
     precision = stds**-2
@@ -136,12 +137,21 @@ def joint_density(
         weights.scatter_add_(2, chosen, torch.ones_like(total))
         return logs, weights
 
+    def activated(outputs: Tensor) -> Tensor:
+        return functional.leaky_relu_(outputs, slope) if slope else outputs.relu_()
+
+    def passed(back: Tensor, hidden: Tensor) -> Tensor:
+        """Back through an activation, of which it is enough to see what came out."""
+        if not slope:
+            return back.mul_(hidden > 0)
+        return torch.where(hidden > 0, back, slope * back)
+
     @torch.no_grad()
     def density(parameters: Tensor) -> tuple[Tensor, Tensor]:
         layers = network.unpack(parameters)
         hidden = [inputs.expand(len(parameters), *inputs.shape)]
         for layer in layers[:-1]:
-            hidden.append(_affine(layer, hidden[-1]).relu_())
+            hidden.append(activated(_affine(layer, hidden[-1])))
         logs, back = residuals(_affine(layers[-1], hidden[-1]))
         parts: list[Tensor] = []
         for i in reversed(range(len(layers))):
@@ -149,7 +159,7 @@ def joint_density(
                 parts.append(back.sum(dim=1))
             parts.append(torch.bmm(hidden[i].mT, back).flatten(1))
             if i:
-                back = torch.bmm(back, layers[i].weight.mT).mul_(hidden[i] > 0)
+                back = passed(torch.bmm(back, layers[i].weight.mT), hidden[i])
         pull = parameters * precision
         squares = (pull * parameters).sum(dim=1, dtype=torch.float64)
         gradient = torch.cat(parts[::-1], dim=1).sub_(pull)

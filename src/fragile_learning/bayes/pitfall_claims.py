@@ -274,9 +274,9 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
         "reported.",
         margin="above 0.4, and below 0.05",
         margin_reason="The two ends of the plan's trial were 0.500 and 0.000. The first depends on "
-        "the run and on the sample: three trials of ours had 0.33 to 0.49, so that it may well "
-        "fall short; the margin was not moved for that. Another naive attack, whose gradient is "
-        "NaN, left the clean accuracy in all of them, and is reported.",
+        "the run and on the sample: four trials of ours had 0.33 to 0.49, so that it may well fall "
+        "short; the margin was not moved for that. Another naive attack, whose gradient is NaN, "
+        "left nearly all of the clean accuracy in each of them, and is reported.",
         experiment="verdicts",
         judge=_verdicts,
         expected=None,  # of a short run that does not converge nothing is derived

@@ -498,6 +498,15 @@ def random_sign_search(
 def mean_weights(posterior: Posterior) -> Posterior:
     """Return the network whose weights are the mean of the samples' weights.
 
+    Parameters
+    ----------
+    posterior : Posterior
+
+    Returns
+    -------
+    Posterior
+        With one sample.
+
     Notes
     -----
     Not the posterior predictive mean. Hidden units may be exchanged from one sample to the other,
@@ -541,7 +550,17 @@ def accuracy(posterior: Posterior, inputs: Tensor, labels: Tensor) -> float:
     ----------
     posterior : Posterior
     inputs : Tensor, shape (n, ...)
+        In [0, 1].
     labels : Tensor of int, shape (n,)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
     """
     clean, known = _checked(posterior, inputs, labels)
     found = predictive_log_mean(posterior, clean).argmax(dim=1)
@@ -620,7 +639,18 @@ def softmax_robustness_floor(n_classes: int) -> float:
 
 @torch.no_grad()
 def logit_gaps(posterior: Posterior, inputs: Tensor) -> Tensor:
-    """Largest less second largest logit of each sample, shape (n_samples, n)."""
+    """Largest less second largest logit of each sample.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    inputs : Tensor, shape (n, ...)
+        In [0, 1].
+
+    Returns
+    -------
+    Tensor, shape (n_samples, n)
+    """
     top = posterior.logits(_inputs(inputs)).topk(2, dim=2).values
     return top[:, :, 0] - top[:, :, 1]
 

@@ -117,7 +117,7 @@ def test_mixing_sees_chains_that_are_apart(apart):
 def robust():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(methods.SETTINGS, ("digits", "tiny"), TINY)
-        return tasks("robustness", robustness_point, ["deterministic", "HMC"])
+        return tasks("robustness", robustness_point, ["deterministic", "HMC"], max_targets=[9])
 
 
 def test_accuracies_are_ordered(robust):
@@ -149,7 +149,7 @@ def test_clean_rows_are_what_numpy_says(robust):
 
 def test_the_stream_is_that_of_the_replicate(robust):
     """Methods of a replicate are attacked from the same starts, also one by one."""
-    alone = tasks("robustness", robustness_point, ["HMC"])
+    alone = tasks("robustness", robustness_point, ["HMC"], max_targets=[9])
     both = robust[robust["method"] == "HMC"].reset_index(drop=True)
     assert alone["accuracy"].tolist() == both["accuracy"].tolist()
 
@@ -159,7 +159,12 @@ def test_what_is_not_there_is_refused():
         point = {"data": "digits", "size": "tiny", "method": "HMC", **values}
         with pytest.raises(ValueError, match=next(iter(values))):
             robustness_point(
-                **point, replicate=0, radii=(0.1,), n_steps=4, rng=np.random.default_rng(0)
+                **point,
+                replicate=0,
+                radii=(0.1,),
+                n_steps=4,
+                max_targets=9,
+                rng=np.random.default_rng(0),
             )
     with pytest.raises(SweepError, match="radius"):
         tasks("shift", shift_point, ["deterministic"], radii=[[-0.1]])

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import integrate
 
 torch = pytest.importorskip("torch")
 
@@ -16,6 +17,8 @@ from fragile_learning.bayes.uncertainty import (  # noqa: E402
     expected_entropy,
     mutual_information,
     selective_accuracy_area,
+    selective_accuracy_percentiles,
+    selective_loss_area,
     total_entropy,
 )
 
@@ -147,6 +150,69 @@ def test_the_selective_area_of_rankings():
     found = [selective_accuracy_area(u, right) for u in (np.arange(n), -np.arange(n), np.zeros(n))]
     log = math.log(2)
     assert found == pytest.approx([(1 + log) / 2, r - r * log, r], abs=5e-4)
+
+
+def test_the_selective_loss_is_the_mean_over_orders_of_ties():
+    scores = np.array([0.2, 0.1, 0.2, 0.3, 0.2, 0.1])
+    logs = -np.random.default_rng(1).exponential(size=6)
+    areas = []
+    for order in itertools.permutations(range(6)):
+        if np.all(np.diff(scores[list(order)]) >= 0):
+            areas.append((np.cumsum(-logs[list(order)]) / np.arange(1, 7)).mean())
+    assert len(areas) == 12
+    assert selective_loss_area(scores, logs) == pytest.approx(np.mean(areas), abs=1e-14)
+    # a log-probability of -1 is an error, one of 0 none
+    right = np.random.default_rng(2).random(50) < 0.7
+    ranks = np.random.default_rng(3).random(50).round(1)
+    both = selective_accuracy_area(ranks, right) + selective_loss_area(ranks, right - 1.0)
+    assert both == pytest.approx(1.0, abs=1e-12)
+
+
+TOY = np.arange(0.1, 0.85, 0.1), np.array([1, 1, 1, 0, 1, 0, 1, 0])
+
+
+def areas_by_percentiles(scores, correct):
+    """The definition, one threshold at a time."""
+    percent = [0.1, *range(1, 101)]
+    accuracy = [correct[scores <= np.percentile(scores, t) + 1e-12].mean() for t in percent]
+    return integrate.trapezoid(accuracy, percent)
+
+
+def test_the_selective_area_by_percentiles():
+    assert selective_accuracy_percentiles(*TOY) == pytest.approx(84.4958, abs=5e-5)
+    assert selective_accuracy_percentiles(TOY[0], np.ones(8)) == pytest.approx(99.9, abs=1e-12)
+    assert selective_accuracy_percentiles(TOY[0], np.zeros(8)) == 0.0
+    rng = np.random.default_rng(4)
+    for n, decimals in ((1, 8), (7, 8), (30, 1), (101, 8), (500, 2), (500, 8)):
+        scores, correct = rng.random(n).round(decimals), rng.random(n) < 0.6
+        found = selective_accuracy_percentiles(scores, correct)
+        assert found == pytest.approx(areas_by_percentiles(scores, correct), abs=1e-9)
+        shuffled = rng.permutation(n)
+        assert found == selective_accuracy_percentiles(scores[shuffled], correct[shuffled])
+
+
+def test_both_selective_areas_agree_for_many_inputs():
+    rng = np.random.default_rng(5)
+    scores = rng.random(20_000)
+    correct = rng.random(20_000) > scores
+    area = selective_accuracy_area(scores, correct)
+    assert selective_accuracy_percentiles(scores, correct) / 99.9 == pytest.approx(area, abs=2e-3)
+
+
+def test_wrong_selective_arguments_are_refused():
+    for function in (selective_accuracy_area, selective_accuracy_percentiles):
+        with pytest.raises(ValueError, match="uncertainty must have at least one entry"):
+            function([], [])
+        with pytest.raises(ValueError, match=r"correct must have the shape \(2,\)"):
+            function([0.1, 0.2], [1])
+        with pytest.raises(ValueError, match="uncertainty must be finite"):
+            function([0.1, np.nan], [1, 0])
+    with pytest.raises(ValueError, match="log_probabilities must be finite and <= 0"):
+        selective_loss_area([0.1], [0.1])
+    with pytest.raises(ValueError, match=r"log_probabilities must have the shape \(2,\)"):
+        selective_loss_area([0.1, 0.2], [-0.1])
+    with pytest.raises(ValueError, match="uncertainty must have at least one entry"):
+        selective_loss_area([], [])
 
 
 def test_calibration():

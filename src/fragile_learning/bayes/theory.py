@@ -769,7 +769,7 @@ def logistic_posterior(
     A sum over an even grid that reaches to where the density is below 1e-16 of its largest value:
     for so smooth a density its error falls faster than any power of the step. With the standard
     number of nodes moments have 12 digits, unless the weights are correlated by more than 0.998, or
-    a prior is so wide that a step of the grid changes a logit by 1 (then 5 digits).
+    inputs are so large that a step of the grid changes a logit by 1 and more (then 4 digits).
 
     Examples
     --------

@@ -169,6 +169,71 @@ def test_the_joint_density_has_the_gradient_of_automatic_differentiation(kind, t
         samplers.joint_density(network, data, prior, temperature=0.0)
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        models.MLP(input_shape=(2, 4), widths=(6, 5), n_outputs=3, shift=0.3, scale=0.5),
+        models.MLP(input_shape=(8,), widths=(6, 5), n_outputs=3, slope=0.2, bias=False),
+        models.MLP(input_shape=(8,), widths=(), n_outputs=3),
+        models.MLP(input_shape=(8,), widths=(5,), n_outputs=2),
+    ],
+    ids=["deep", "leaky without bias", "linear", "regression"],
+)
+def test_leapfrog_in_place_is_leapfrog(network):
+    likelihood = models.Gaussian(0.7) if network.n_outputs == 2 else None
+    labels = normal(9, 2, seed=1) if likelihood else torch.arange(9) % 3
+    data = models.make_data(
+        normal(9, math.prod(network.input_shape)), labels, network=network, dtype=F64
+    )
+    prior = models.GaussianPrior.by_fan_in(network)
+    density = samplers.joint_density(network, data, prior, likelihood=likelihood, temperature=0.5)
+    wrapped = with_gradient(
+        lambda w: models.log_joint(network, w, data, prior, likelihood=likelihood, temperature=0.5)
+    )
+    first = start_of(wrapped, normal(4, network.n_parameters), normal(4, network.n_parameters))
+    kept = [part.clone() for part in first]
+    settings = {
+        "step_size": torch.tensor([[0.01], [0.02], [0.03], [0.04]], dtype=F64),
+        "n_steps": 7,
+        "inverse_mass": prior.standard_deviations(network, dtype=F64) ** 2,
+    }
+    ours = leapfrog(density, first, **settings)
+    for one, other in zip(ours, leapfrog(wrapped, first, **settings), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+    for one, other in zip(first, kept, strict=True):
+        assert torch.equal(one, other)
+    # nothing is shared with the workspace
+    again = leapfrog(density, first, **settings)
+    assert all(torch.equal(one, other) for one, other in zip(ours, again, strict=True))
+    with pytest.raises(ValueError, match="parameters must have the shape"):
+        density(torch.zeros(4, 3, dtype=F64))
+
+
+def test_the_sampler_draws_the_same_whoever_takes_the_gradient():
+    network = models.MLP(input_shape=(4,), widths=(5,), n_outputs=3)
+    data = models.make_data(normal(20, 4), torch.arange(20) % 3, network=network, dtype=F64)
+    prior = models.GaussianPrior.by_fan_in(network)
+    by_hand = samplers.joint_density(network, data, prior)
+    found = [
+        hmc(
+            density,
+            normal(3, network.n_parameters, seed=1),
+            n_draws=20,
+            step_size=0.05,
+            trajectory=0.5,
+            rng=1,
+        )
+        for density in (
+            by_hand,
+            lambda w: by_hand(w),  # not known to be a perceptron's
+            with_gradient(lambda w: models.log_joint(network, w, data, prior)),
+        )
+    ]
+    for other in found[1:]:
+        torch.testing.assert_close(found[0].draws, other.draws, rtol=0, atol=1e-7)
+        torch.testing.assert_close(found[0].log_densities, other.log_densities, rtol=0, atol=1e-7)
+
+
 # --- exact posteriors ---------------------------------------------------------------------------
 
 

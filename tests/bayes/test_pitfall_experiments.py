@@ -14,7 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fragile_learning.bayes import methods, pitfall_experiments, pitfalls  # noqa: E402
+from fragile_learning.bayes import methods, pitfall_experiments, theory  # noqa: E402
 from fragile_learning.bayes.pitfall_experiments import PITFALL_EXPERIMENTS  # noqa: E402
 from fragile_learning.sweeps import grid, run_sweep  # noqa: E402
 
@@ -65,10 +65,10 @@ def test_a_bounded_score_of_a_fooled_model(n_classes):
     row = table(
         "double-softmax", n_classes=n_classes, n_inputs=50, n_pixels=50, n_samples=3, radius=0.3
     ).iloc[0]
-    low, high = pitfalls.double_softmax_range(n_classes)
+    low, high = theory.double_softmax_range(n_classes)
     assert row["loss_low"] == pytest.approx(low, abs=1e-9)
     assert row["loss_high"] == pytest.approx(high, abs=1e-9)
-    floor = pitfalls.softmax_robustness_floor(n_classes)
+    floor = theory.double_softmax_floor(n_classes)
     assert row["score_floor"] == pytest.approx(floor, abs=1e-9)
     assert row["accuracy"] == 0.0
     assert row["score_correct"] < 0.3 < floor <= row["score_fooled"] < floor + 0.1

@@ -11,11 +11,10 @@ from scipy import special
 
 torch = pytest.importorskip("torch")
 
-from fragile_learning.bayes import attacks, pitfalls  # noqa: E402
+from fragile_learning.bayes import attacks, pitfalls, theory  # noqa: E402
 from fragile_learning.bayes.models import MLP  # noqa: E402
 from fragile_learning.bayes.pitfalls import LOSSES  # noqa: E402
 from fragile_learning.bayes.predict import Posterior  # noqa: E402
-from fragile_learning.statistics import z_bound  # noqa: E402
 
 F64 = torch.float64
 
@@ -92,23 +91,6 @@ def test_the_logarithm_after_the_mean_gives_nan_whose_sign_is_zero():
     for loss in set(LOSSES) - {"naive log"}:
         assert bool(gradient(loss).isfinite().all())
     assert gradient("log odds")[0, 0].tolist() == [-1.0, 0.0, 1.0]
-
-
-@pytest.mark.parametrize("n_classes", [2, 3, 10])
-def test_two_softmaxes_bound_the_loss_and_the_score(n_classes):
-    rng = np.random.default_rng(n_classes)
-    corners = np.eye(n_classes)
-    p = np.concatenate([corners, rng.dirichlet(np.full(n_classes, 0.2), 2000)])
-    loss = -special.log_softmax(p, axis=1)[:, 0]
-    low, high = pitfalls.double_softmax_range(n_classes)
-    assert loss.min() == pytest.approx(low, abs=1e-12)
-    assert loss.max() == pytest.approx(high, abs=1e-12)
-    assert loss[0] == loss.min()
-    q = special.softmax(p, axis=1)
-    scores = 1 - np.abs(q[:, None] - q[None, ::7]).max(axis=2)
-    floor = pitfalls.softmax_robustness_floor(n_classes)
-    assert scores.min() >= floor - 1e-12
-    assert 1 - np.abs(q[0] - q[1]).max() == pytest.approx(floor, abs=1e-12)
 
 
 # --- saturation -----------------------------------------------------------------------------------
@@ -326,7 +308,7 @@ def test_scores_are_those_of_numpy():
     doubled = pitfalls.softmax_robustness(model, x, y, doubled=True).numpy()
     np.testing.assert_allclose(doubled, 1 - np.abs(p - q).max(axis=1), atol=1e-12)
     assert (doubled > right).all()
-    assert doubled.min() >= pitfalls.softmax_robustness_floor(4)
+    assert doubled.min() >= theory.double_softmax_floor(4)
 
 
 # --- gradients ------------------------------------------------------------------------------------
@@ -379,23 +361,6 @@ def test_the_gradient_of_the_mean_is_the_weighted_mean_of_gradients():
     assert float((mean - weighted).abs().max()) > 1e-3
 
 
-def test_norms_of_means_of_gradients():
-    """The numbers of the plan; and simulated, with a false alarm of 1e-7 for all."""
-    mean, std = 0.05 + 0.15 * np.random.default_rng(3).random(100), np.full(100, 0.3)
-    expected = {1: 3.28, 10: 1.63, 100: 1.36}
-    rng = np.random.default_rng(0)
-    for n, value in expected.items():
-        norm = pitfalls.mean_gradient_norm(mean, std, n)
-        assert norm == pytest.approx(value, abs=0.005)
-        draws = mean + std * rng.standard_normal((2000, n, 100)).mean(axis=1)
-        squares = (draws**2).sum(axis=1)
-        error = squares.std(ddof=1) / math.sqrt(len(squares))
-        assert abs(squares.mean() - norm**2) < z_bound(1e-7, 3) * error
-        assert abs(squares.mean() - mean @ mean) > z_bound(1e-7, 3) * error  # the limit is not it
-    limit = pitfalls.mean_gradient_norm(mean, std, 10**9)
-    assert limit == pytest.approx(np.linalg.norm(mean))
-
-
 # --- bad input ------------------------------------------------------------------------------------
 
 MODEL, X, Y = linear(), points(4), torch.tensor([0, 1, 2, 3])
@@ -411,8 +376,6 @@ MODEL, X, Y = linear(), points(4), torch.tensor([0, 1, 2, 3])
             ValueError,
             r"labels must have the shape \(5,\), got \(4,\)",
         ),
-        (lambda: pitfalls.double_softmax_range(1), ValueError, "n_classes must be an integer >= 2"),
-        (lambda: pitfalls.softmax_robustness_floor(1.5), TypeError, "n_classes"),
         (
             lambda: pitfalls.first_dead_gap("log mean", dtype=torch.float16),
             TypeError,
@@ -466,8 +429,6 @@ MODEL, X, Y = linear(), points(4), torch.tensor([0, 1, 2, 3])
         ),
         (lambda: pitfalls.rescaled(MODEL, 0.0), ValueError, "factor must be finite and > 0"),
         (lambda: pitfalls.softmax_robustness(MODEL, X, X[:2]), ValueError, "attacked"),
-        (lambda: pitfalls.mean_gradient_norm([1.0], [1.0, 2.0], 3), ValueError, "std"),
-        (lambda: pitfalls.mean_gradient_norm([1.0], [-1.0], 3), ValueError, "std"),
     ],
 )
 def test_wrong_arguments_are_named(call, error, words):

@@ -8,14 +8,14 @@ That earlier evaluations contained errors is a statement of the paper; which the
 read there. The list here is from own analysis and public code, and names nobody:
 
 - a loss that applies softmax twice, or takes the logarithm after the mean: `loss_of_logits`,
-  `double_softmax_range`, `first_dead_gap`;
+  `first_dead_gap`, and `theory.double_softmax_range`;
 - gradients that are rounded to zero, or NaN, and count as robustness: `plain_fgsm`, `plain_pgd`,
   `rescaled`, `member_gradients`;
 - too few posterior samples in the attack, or new ones at each step: ``n_fresh`` of `plain_pgd`;
 - an attack on another predictor: `mean_weights`, and two of the losses;
 - an attack that hardly searches: `random_sign_search`, ``step_size`` of `plain_pgd`;
-- a score that cannot fall: `softmax_robustness`, `softmax_robustness_floor`;
-- norms that shrink because they are norms of a mean: `mean_gradient_norm`.
+- a score that cannot fall: `softmax_robustness`, and `theory.double_softmax_floor`;
+- norms that shrink because they are norms of a mean: `theory.expected_squared_norm`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,12 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional
 
 from fragile_learning._validation import (
     as_generator,
     choice,
-    real_array,
     real_number,
     whole_number,
 )
@@ -54,11 +52,9 @@ __all__ = [
     "Loss",
     "PlainAttack",
     "accuracy",
-    "double_softmax_range",
     "first_dead_gap",
     "logit_gaps",
     "loss_of_logits",
-    "mean_gradient_norm",
     "mean_weights",
     "member_gradients",
     "plain_fgsm",
@@ -67,7 +63,6 @@ __all__ = [
     "random_sign_search",
     "rescaled",
     "softmax_robustness",
-    "softmax_robustness_floor",
 ]
 
 Loss = Literal[
@@ -140,34 +135,6 @@ def loss_of_logits(logits: Tensor, labels: Tensor, loss: Loss) -> Tensor:
     if loss == "log mean":
         return -own
     return log_p_mean.scatter(1, column, -math.inf).amax(dim=1) - own
-
-
-def double_softmax_range(n_classes: int) -> tuple[float, float]:
-    r"""Least and largest cross-entropy if its argument is probabilities, not logits.
-
-    .. math:: \log(e + K - 1) - 1 \quad\text{and}\quad \log(e + K - 1)
-
-    Parameters
-    ----------
-    n_classes : int
-        K >= 2.
-
-    Returns
-    -------
-    low, high : float
-        In nats. The least at certainty in the label, the largest at certainty in another class.
-
-    Notes
-    -----
-    Exact. The least is not 0: such a loss does not say how sure a network is.
-
-    Examples
-    --------
-    >>> [round(value, 4) for value in double_softmax_range(10)]
-    [1.4612, 2.4612]
-    """
-    high = math.log(math.e + whole_number("n_classes", n_classes, minimum=2) - 1)
-    return high - 1.0, high
 
 
 class DeadGap(NamedTuple):
@@ -587,7 +554,7 @@ def softmax_robustness(
     Returns
     -------
     Tensor, shape (n,)
-        In [0, 1], 1 if nothing changes. Doubled, it is not below `softmax_robustness_floor`.
+        In [0, 1], 1 if nothing changes. Doubled, it is not below `theory.double_softmax_floor`.
 
     Raises
     ------
@@ -609,29 +576,6 @@ def softmax_robustness(
     if doubled:
         one, two = one.softmax(dim=1), two.softmax(dim=1)
     return 1.0 - (one - two).abs().amax(dim=1)
-
-
-def softmax_robustness_floor(n_classes: int) -> float:
-    r"""Least value of the doubled `softmax_robustness`, whatever the attack does.
-
-    .. math:: 1 - \frac{e - 1}{e + K - 1}
-
-    Parameters
-    ----------
-    n_classes : int
-        K >= 2.
-
-    Notes
-    -----
-    Exact: from certainty in one class to certainty in another.
-
-    Examples
-    --------
-    >>> [round(softmax_robustness_floor(k), 4) for k in (2, 10, 100)]
-    [0.5379, 0.8534, 0.9831]
-    """
-    classes = whole_number("n_classes", n_classes, minimum=2)
-    return 1.0 - (math.e - 1.0) / (math.e + classes - 1.0)
 
 
 # --- gradients ------------------------------------------------------------------------------------
@@ -725,43 +669,3 @@ def predictive_gradients(
         leaf = clean.clone().requires_grad_()
         value = loss_of_logits(posterior.logits(leaf), known, loss).sum()
         return torch.autograd.grad(value, leaf)[0]
-
-
-def mean_gradient_norm(mean: ArrayLike, std: ArrayLike, n_samples: int) -> float:
-    r"""Root mean square length of the mean of independent gradients.
-
-    .. math:: \sqrt{|m|^2 + |s|^2 / n}
-
-    Parameters
-    ----------
-    mean, std : array_like, shape (d,)
-        Mean and standard deviation, >= 0, of one gradient's entries.
-    n_samples : int
-        >= 1.
-
-    Returns
-    -------
-    float
-        Decreases in ``n_samples``, to the length of the mean gradient and not to 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described.
-
-    Notes
-    -----
-    Exact for any law of gradients. That the norm shrinks is averaging, not a property of Bayesian
-    networks: a shrinking norm says nothing of robustness.
-
-    Examples
-    --------
-    >>> [round(mean_gradient_norm([3.0, 4.0], [10.0, 10.0], n), 2) for n in (1, 8, 10_000)]
-    [15.0, 7.07, 5.0]
-    """
-    centre = real_array("mean", mean, ndim=1)
-    spread = real_array("std", std, ndim=1, minimum=0.0)
-    if centre.shape != spread.shape:
-        raise ValueError(f"std must have the shape of mean, {centre.shape}, got {spread.shape}")
-    count = whole_number("n_samples", n_samples)
-    return math.sqrt(float(centre @ centre) + float(spread @ spread) / count)

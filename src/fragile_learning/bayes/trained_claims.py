@@ -112,7 +112,7 @@ def _labels(tables: Tables) -> Verdict:
         agrees,
         f"At radius {_RADIUS} the accuracy of Hamiltonian Monte Carlo falls from "
         f"{_percent(ours['clean'])} to {_percent(ours['margin'])} (standard error "
-        f"{100 * error:.1f} %; {_percent(ours['targeted'])} if the attack also tries each class), "
+        f"{100 * error:.1f} %; {_percent(ours['targeted'])} if the attack also aims at other classes), "
         f"that of one network from {_percent(one['clean'])} to {_percent(one['margin'])}.",
         {
             "clean": ours["clean"],

@@ -112,8 +112,8 @@ def _labels(tables: Tables) -> Verdict:
         agrees,
         f"At radius {_RADIUS} the accuracy of Hamiltonian Monte Carlo falls from "
         f"{_percent(ours['clean'])} to {_percent(ours['margin'])} (standard error "
-        f"{100 * error:.1f} %; {_percent(ours['targeted'])} if the attack also aims at other classes), "
-        f"that of one network from {_percent(one['clean'])} to {_percent(one['margin'])}.",
+        f"{100 * error:.1f} %; {_percent(ours['targeted'])} if the attack also aims at other "
+        f"classes), that of one network from {_percent(one['clean'])} to {_percent(one['margin'])}.",
         {
             "clean": ours["clean"],
             "margin": ours["margin"],

@@ -113,7 +113,8 @@ def _labels(tables: Tables) -> Verdict:
         f"At radius {_RADIUS} the accuracy of Hamiltonian Monte Carlo falls from "
         f"{_percent(ours['clean'])} to {_percent(ours['margin'])} (standard error "
         f"{100 * error:.1f} %; {_percent(ours['targeted'])} if the attack also aims at other "
-        f"classes), that of one network from {_percent(one['clean'])} to {_percent(one['margin'])}.",
+        f"classes), that of one network from {_percent(one['clean'])} to "
+        f"{_percent(one['margin'])}.",
         {
             "clean": ours["clean"],
             "margin": ours["margin"],

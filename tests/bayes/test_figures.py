@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from fragile_learning import style
 from fragile_learning.bayes import figures
@@ -390,7 +391,8 @@ def test_posterior_figure(draw):
             assert np.interp(x, *zip(*sorted(zip(near, ends, strict=True)), strict=True)) == (
                 pytest.approx(0.5, abs=1e-9)
             )
-    assert words(figure.legends[0]) == ["draws of HMC", "exact", "Laplace", "mean field"]
+    named = words(figure.legends[0])
+    assert named == ["draws of HMC", "exact: 50 % and 90 % regions", "Laplace", "mean field"]
 
 
 def test_leapfrog_figure(draw):
@@ -438,6 +440,8 @@ def test_live_points_stand_on_archived_lines(draw):
             assert points(axes)[now] == (0.0, 0.0, 0.0)
             assert now not in lines(axes)
     assert len(points(axes)) == 2
+    named = words(draw("robustness_figure archived").legends[0])
+    assert {"lines: archived run", "points: live run"} <= set(named)
 
 
 def test_attacks_figure(draw):
@@ -632,5 +636,5 @@ def test_images_figure(draw):
         dashes = grid[i, j].spines["left"].get_linestyle()
         assert (dashes == "-") == right
         paint = style.PALETTE["clean" if right else "synthetic"]
-        assert grid[i, j].xaxis.label.get_color() == paint
+        assert to_hex(grid[i, j].spines["left"].get_edgecolor()).upper() == paint
     assert all(grid[i, 0].get_ylabel() for i in range(3))

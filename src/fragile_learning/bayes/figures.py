@@ -207,7 +207,7 @@ def posterior_figure(draws: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         linestyle="none",
         marker=".",
         markersize=4,
-        alpha=0.55,
+        alpha=0.7,
         label="draws of HMC",
     )
     for kind, look in looks.items():
@@ -223,11 +223,12 @@ def posterior_figure(draws: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             linestyles=[look["linestyle"]],
             linewidths=[look["lw"]],
         )
-        axes.plot([], [], label=kind, **look)
+        name = "exact: 50 % and 90 % regions" if kind == "exact" else kind
+        axes.plot([], [], label=name, **look)
     axes.set(xlabel="weight 0", ylabel="weight 1")
     axes.set_xlim(float(curves["weight_0"].min()), float(curves["weight_0"].max()))
     axes.set_ylim(float(curves["weight_1"].min()), float(curves["weight_1"].max()))
-    legend_above(axes, 4)
+    legend_above(axes, 2)
     return figure
 
 
@@ -259,13 +260,14 @@ def leapfrog_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         draw_line(below, line["step_size"], line["mean_error_exact"], look)
         errors = rows["mean_error"], rows["mean_error_se"]
         draw_points(below, rows["step_size"], *errors, look, fillstyle="none")
-    above.plot([], [], **REFERENCE, label="normal errors")
+    entries = {"exact": {"color": foreground(), "lw": 1.4}, "if errors were normal": REFERENCE}
+    _legend_of(above, entries)
     for axes in (above, below):
         axes.set(xlabel="step size of the leapfrog")
         axes.set_xlim(0.0, 1.03 * float(curves["step_size"].max()))
     above.set(ylabel="acceptance", ylim=(0.0, 1.03))
     least = curves.loc[curves["mean_error_exact"] > 0.0, "mean_error_exact"].min()
-    below.set(yscale="log", ylabel="mean energy error", ylim=(max(1e-4, least), None))
+    below.set(yscale="log", ylabel="mean energy error (nats)", ylim=(max(1e-4, least), None))
     legend_above(above, 2)
     return figure
 
@@ -321,6 +323,12 @@ def robustness_figure(table: pd.DataFrame, reference: pd.DataFrame | None = None
         _by_method(axes, _rows(live, data=data), "accuracy", lines)
         axes.set(xlabel=_RADIUS, ylabel=_ACCURACY, ylim=(0.0, 1.0))
         axes.set_title(name)
+    if reference is not None:
+        kinds: dict[str, Mapping[str, Any]] = {
+            "lines: archived run": {"color": foreground()},
+            "points: live run": {"color": foreground(), "linestyle": "none", "marker": "o"},
+        }
+        _legend_of(axes_list[0], kinds)
     legend_above(axes_list[0])
     return figure
 
@@ -692,7 +700,9 @@ def gradient_norms_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             {"color": PALETTE["real"], "marker": "s", "linestyle": (0, (6, 1.5))},
             label="gradient of the prediction",
         )
-    above.set(ylabel="largest entry,\nmedian over images", xlabel="posterior samples $n$, HMC")
+    above.set(
+        ylabel="largest gradient entry,\nmedian over images", xlabel="posterior samples $n$, HMC"
+    )
     draw_line(below, curves["n_samples"], curves["norm"], _THEORY, lw=1.8, label="formula")
     draw_line(
         below,
@@ -859,7 +869,7 @@ def images_figure(examples: Gallery) -> Figure:
             right = said[i, j] == labels[j]
             paint = PALETTE["clean"] if right else PALETTE["synthetic"]
             words = f"{examples.class_names[int(said[i, j])]}\nentropy {unsure[i, j]:.2f}"
-            axes.set_xlabel(words, color=paint, fontsize=9 if count <= 4 else 7.5)
+            axes.set_xlabel(words, fontsize=9 if count <= 4 else 7.5)
             for spine in axes.spines.values():
                 dash = "-" if right else (0, (3, 1.5))
                 spine.set(visible=True, color=paint, linewidth=2.0, linestyle=dash)

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from fragile_learning import style
-from fragile_learning.bayes import figures
+from fragile_learning.bayes import figures, trained_experiments
 
 METHODS = ["deterministic", "ensemble", "dropout", "Laplace", "function space", "mean field", "HMC"]
 SCORES = ["total_entropy", "mutual_information"]
@@ -291,6 +291,12 @@ def test_draws_in_both_modes_and_changes_nothing(case, panels, mode, draw):
         assert not one.get_window_extent().overlaps(other.get_window_extent())
 
 
+def test_methods_and_scores_are_those_of_the_experiments():
+    assert list(figures._METHODS) == METHODS == list(trained_experiments.METHODS)
+    assert tuple(figures._SCORES) == trained_experiments.SCORES
+    assert {*figures._ADAPTIVE.values(), "label"} <= set(trained_experiments._DETECTED)
+
+
 @pytest.mark.parametrize("case", [case for case in ARGUMENTS if case != "images_figure"])
 def test_panels_stand_below_each_other(case, draw):
     boxes = [axes.get_tightbbox() for axes in draw(case).axes]
@@ -453,7 +459,7 @@ def test_attacks_figure(draw):
         "one step",
         "many steps, label",
         "many steps, margin",
-        "each other class",
+        "class by class",
     ]
     expected = {}
     for place, attack in enumerate(["none", "FGSM", "label", "margin", "targeted"]):

@@ -71,7 +71,7 @@ _ATTACKS: Final = {
     "FGSM": "one step",
     "label": "many steps, label",
     "margin": "many steps, margin",
-    "targeted": "each other class",
+    "targeted": "class by class",
 }
 _SCORES: Final = {"total_entropy": "total entropy", "mutual_information": "mutual information"}
 _ADAPTIVE: Final = {

@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,7 @@ def _linear_rows(draws: Array) -> list[Row]:
     ]
 
 
+@lru_cache(maxsize=1)
 def _logistic_posterior() -> theory.LogisticPosterior:
     problem = exact_problems.logistic_problem()
     return theory.logistic_posterior(

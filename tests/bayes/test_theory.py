@@ -298,6 +298,20 @@ def test_hard_logistic_posteriors_do_not_depend_on_the_grid():
         assert max(float(edge.max()) for edge in edges) < 1e-15
 
 
+def test_the_grid_lies_about_the_peak():
+    problem, posterior = logistic()
+    signed = problem.inputs * problem.labels[:, None]
+    found = optimize.minimize(
+        lambda w: np.logaddexp(0, -signed @ w).sum() + w @ w / 8, np.zeros(2), tol=1e-12
+    )
+    highest = np.unravel_index(posterior.masses.argmax(), posterior.masses.shape)
+    for j in (0, 1):
+        axis = posterior.axes[j]
+        step = axis[1] - axis[0]
+        assert abs(axis[highest[j]] - found.x[j]) < step
+        assert step < 0.08 * posterior.stds[j]
+
+
 def test_entropies_of_members():
     rng = np.random.default_rng(5)
     p = rng.dirichlet(np.ones(4), size=(6, 20))
@@ -419,6 +433,7 @@ def test_label_and_loss_under_attack():
     m, s, x = np.array([0.8, -0.3, 0.1]), np.array([0.1, 0.9, 2.0]), np.array([1.0, -0.5, 0.4])
     step = theory.gaussian_label_attack(m, [1, -1], radius=0.25)
     assert step.tolist() == [[-0.25, 0.25, -0.25], [0.25, -0.25, 0.25]]
+    assert theory.gaussian_label_attack([0.0, 2.0], [1], radius=0.1).tolist() == [[0.0, -0.1]]
     points = corners(x, 0.25, clip=False)
     found = theory.gaussian_predictive(m, s**2, [x + step[0], *points])
     assert found[0] == pytest.approx(0.6609, abs=5e-5)
@@ -654,7 +669,7 @@ BAD = [
     (lambda: theory.member_entropies(np.ones((0, 1, 2))), ValueError, "none of them 0"),
     (lambda: theory.linear_worst_margin(**(ONE | {"labels": [2]})), ValueError, "labels must have"),
     (
-        lambda: theory.linear_worst_margin(**(ONE | {"inputs": [[1.5]]})),
+        lambda: theory.linear_worst_margin(**(ONE | {"inputs": [[1.01]]})),
         ValueError,
         "inputs must be finite and >= 0 and <= 1",
     ),

@@ -27,6 +27,7 @@ DERIVED = "Derived in this book"
 PAPER = "Feng, Rudner, Tsilivis, Kempe 2024"
 
 Z = 4.0  # standard errors
+ROUNDING = 1e-10  # absolute, on quantities of order one
 SEEN = 0.999  # of the optimal shift: beyond, too few wrong signs are drawn to have an error
 
 _FOUR = "4 standard errors"
@@ -39,13 +40,15 @@ def _table(tables: Tables, name: str) -> Any:
 
 
 def _scores(frame: Any, value: str, error: str, exact: str) -> Any:
-    """Distances from exact values in standard errors; refuses errors that are not positive."""
+    """Distances from exact values in standard errors, beyond what rounding may do."""
     if len(frame) == 0:
         raise ValueError("no row to compare")
     errors = frame[error].to_numpy(float)
-    if not (errors > 0.0).all():
+    distance = np.abs(frame[value].to_numpy(float) - frame[exact].to_numpy(float)) - ROUNDING
+    off = distance > 0.0
+    if (errors < 0.0).any() or (errors[off] == 0.0).any():
         raise ValueError(f"{error} must be > 0, got {errors.min()}")
-    return np.abs(frame[value].to_numpy(float) - frame[exact].to_numpy(float)) / errors
+    return np.where(off, distance, 0.0) / np.where(off, errors, 1.0)
 
 
 # --- the judges -------------------------------------------------------------------------------
@@ -293,7 +296,9 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         "settings and over step sizes.",
         margin=_FOUR + "; decided if those of the acceptance are below 0.01",
         margin_reason=_FOUR_REASON + "The acceptance is one of an F distribution, not its limit "
-        "for many dimensions.",
+        "for many dimensions. Rounding to 1e-10 is allowed besides: three steps of size 1 are half "
+        "a turn, and all of those trajectories are accepted, so that there is no sampling error. "
+        "(A first full table compared that setting without it, and was 148 errors of 1e-18 off.)",
         experiments=("leapfrog",),
         judge=_leapfrog,
     ),

@@ -575,7 +575,7 @@ EXACT_EXPERIMENTS: tuple[Experiment, ...] = (
         "Energy errors and acceptance of trajectories on a normal law, against the closed forms.",
         leapfrog_point,
         2,
-        quick=_leapfrog_grid(10_000, [0.3, 0.7, 0.8, 0.9, 1.2]),
+        quick=_leapfrog_grid(10_000, [0.3, 0.7, 0.8, 0.9, 1.0, 1.2]),
         full=_leapfrog_grid(200_000, [round(0.1 * i, 1) for i in range(2, 13) if i != 5]),
         columns=(
             "mean_error",

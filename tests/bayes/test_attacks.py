@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from fragile_learning.bayes import attacks  # noqa: E402
+from fragile_learning.bayes import attacks, models  # noqa: E402
 from fragile_learning.bayes.attacks import (  # noqa: E402
     fgsm,
     pgd,
@@ -26,6 +26,7 @@ from fragile_learning.bayes.attacks import (  # noqa: E402
     random_noise,
     transfer,
 )
+from fragile_learning.bayes.predict import Posterior  # noqa: E402
 
 OBJECTIVES = ["label", "margin", "low_entropy", "low_mutual_information", "two_stage"]
 NORMS = ["linf", "l2"]
@@ -655,6 +656,70 @@ def test_bad_transfers():
         transfer(attack, MODEL, torch.cat([X, X]), Y)
     with pytest.raises(ValueError, match="max_targets must be an integer >= 0"):
         pgd_targeted(MODEL, X, Y, radius=0.1, max_targets=-1)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def posteriors():
+    """A callable, a perceptron without autograd, and convolutions with it."""
+    perceptron = models.MLP(input_shape=(36,), widths=(8,), n_outputs=4)
+    convolutions = models.CNN(input_shape=(1, 6, 6), channels=(3,), kernel=3, n_outputs=4)
+    draw = torch.Generator().manual_seed(1)
+    found = [network(5, 36, 4)]
+    for kind in (perceptron, convolutions):
+        weights = torch.randn(5, kind.n_parameters, generator=draw, dtype=torch.float64)
+        found.append(Posterior(kind, weights))
+    return found
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["callable", "perceptron", "convolutions"])
+@pytest.mark.parametrize("attack", [pgd, pgd_targeted])
+def test_calls_stay_within_the_memory(monkeypatch, which, attack):
+    posterior = posteriors()[which]
+    model = posterior.prepared() if which == 1 else posterior
+    x = points(100, 36)
+    x = x.view(100, 1, 6, 6) if which == 2 else x
+    one = attacks._bytes(model, x[:2]) - attacks._bytes(model, x[:1])
+    # at the least what an objective needs at once: 5 samples, 4 classes
+    assert one >= 5 * 4 * 8 * attacks._TEMPORARIES
+    seen = []
+
+    class Spy:
+        def __init__(self):
+            if which == 1:
+                self.bytes_per_input = model.bytes_per_input
+                self.with_pullback = self.pulled
+
+        def pulled(self, part):
+            seen.append(len(part))
+            return model.with_pullback(part)
+
+        def __call__(self, part):
+            seen.append(len(part))
+            return model(part)
+
+    labels = predicted(model, x)
+    assert attacks._batch_size(model, x, None) == 100
+    whole = attack(Spy(), x, labels, radius=0.1, n_steps=3)
+    assert max(seen) == 100
+    monkeypatch.setattr(attacks, "MEMORY", 30 * one)
+    seen.clear()
+    parts = attack(Spy(), x, labels, radius=0.1, n_steps=3)
+    assert max(seen) == 30
+    torch.testing.assert_close(parts.inputs, whole.inputs, rtol=0, atol=1e-12)
+    torch.testing.assert_close(parts.objective, whole.objective, rtol=1e-9, atol=1e-12)
+    assert torch.equal(parts.success, whole.success)
+    monkeypatch.setattr(attacks, "MEMORY", 1)
+    assert attacks._batch_size(model, x, None) == attacks._FEW
+    assert attacks._batch_size(model, x, 40) == 40
+
+
+def test_the_estimate_holds_what_autograd_keeps():
+    # tanh keeps its result and products their factors: 5 samples of 16 units, 36 inputs, 4 classes
+    found = [attacks._bytes(network(5, 36, 4), points(n, 36)) for n in (1, 2, 3)]
+    assert found[2] - found[1] == found[1] - found[0] >= 8 * 5 * (16 + 9 * 4)
+    assert found[2] - found[1] < 8 * (5 * (3 * 16 + 11 * 4) + 6 * 36)
 
 
 # --- other libraries ------------------------------------------------------------------------------

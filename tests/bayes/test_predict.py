@@ -8,8 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fragile_learning.bayes.models import MLP  # noqa: E402
-from fragile_learning.bayes.predict import Posterior, log_mean, posterior_predictive  # noqa: E402
+from fragile_learning.bayes.models import CNN, MLP  # noqa: E402
+from fragile_learning.bayes.predict import (  # noqa: E402
+    PerceptronPosterior,
+    Posterior,
+    log_mean,
+    posterior_predictive,
+)
 
 NETWORK = MLP(input_shape=(6,), widths=(5,), n_outputs=4)
 
@@ -97,3 +102,34 @@ def test_wrong_arguments_are_refused():
         posterior_predictive(posterior(), images(), batch_size=0)
     with pytest.raises(ValueError, match="log_probabilities"):
         log_mean(torch.zeros(0, 3))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        MLP(input_shape=(2, 3), widths=(5, 4), n_outputs=3, shift=0.2, scale=0.5),
+        MLP(input_shape=(6,), widths=(5,), n_outputs=3, slope=0.3, bias=False),
+        MLP(input_shape=(6,), widths=(), n_outputs=3),
+    ],
+    ids=["deep", "leaky without bias", "linear"],
+)
+def test_the_pullback_is_that_of_automatic_differentiation(network):
+    draw = torch.Generator().manual_seed(1)
+    weights = torch.randn(7, network.n_parameters, generator=draw, dtype=torch.float64)
+    posterior = Posterior(network, weights)
+    x = torch.rand(9, *network.input_shape, generator=draw, dtype=torch.float64).requires_grad_()
+    logits = posterior.logits(x)
+    derivative = torch.randn(logits.shape, generator=draw, dtype=torch.float64)
+    (expected,) = torch.autograd.grad(logits, x, derivative)
+    found, pullback = posterior.prepared().with_pullback(x)
+    torch.testing.assert_close(found, posterior(x).detach())
+    torch.testing.assert_close(pullback(derivative), expected)
+    assert not found.requires_grad
+
+
+def test_only_perceptrons_are_laid_out_anew():
+    network = CNN(input_shape=(1, 6, 6), channels=(2,), kernel=3, n_outputs=3)
+    posterior = Posterior(network, torch.zeros(2, network.n_parameters))
+    assert posterior.prepared() is posterior
+    with pytest.raises(TypeError, match="posterior must be of an MLP"):
+        PerceptronPosterior(posterior)

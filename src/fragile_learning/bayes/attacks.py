@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from torch import Tensor
 from fragile_learning._validation import as_generator, choice, real_number, whole_number
 
 __all__ = [
+    "MEMORY",
     "Attack",
     "LogProbabilities",
     "Norm",
@@ -48,6 +49,11 @@ Norm = Literal["linf", "l2"]
 Score = Literal["total_entropy", "mutual_information"]
 Rng = np.random.Generator | np.random.SeedSequence | int
 
+MEMORY = 2**28
+"""Bytes that the tensors of one call of a model may take, if no batch size is given."""
+
+_FEW = 16  # inputs that are never divided
+_TEMPORARIES = 8  # arrays of the size of the log-probabilities that an objective needs at once
 _NEEDS_LABELS = ("label", "margin", "two_stage")
 
 
@@ -91,6 +97,25 @@ class Attack:
     radius: float
 
 
+@runtime_checkable
+class _WithPullback(Protocol):
+    """A model that knows its derivative in the inputs without autograd, and its memory."""
+
+    bytes_per_input: int
+
+    def with_pullback(self, inputs: Tensor) -> tuple[Tensor, LogProbabilities]: ...
+
+
+def _prepared(model: LogProbabilities) -> LogProbabilities:
+    """Let a model make itself ready for many calls, if it can."""
+    prepare: Callable[[], LogProbabilities] | None = getattr(model, "prepared", None)
+    return model if prepare is None else prepare()
+
+
+def _by_hand(model: object) -> _WithPullback | None:
+    return model if isinstance(model, _WithPullback) else None
+
+
 # --- the predictive mean and its objectives ------------------------------------------------------
 
 
@@ -98,23 +123,10 @@ def _log_probabilities(
     model: LogProbabilities, inputs: Tensor, *, seen_before: bool = False
 ) -> Tensor:
     """Log-probabilities of a model, checked; that they add up to 1 only where it is new."""
-    found = model(inputs)
-    if not isinstance(found, Tensor):
-        raise TypeError(f"log_probabilities must return a Tensor, got {type(found).__name__}")
-    if found.ndim != 3 or found.shape[1] != len(inputs) or not len(found) or found.shape[2] < 2:
-        raise ValueError(
-            "log_probabilities must return shape (n_samples >= 1, n, n_classes >= 2) with n = "
-            f"{len(inputs)}, got {tuple(found.shape)}"
-        )
-    values = found.detach()
-    if not bool(values.sum().isfinite()):
-        raise ValueError(
-            "log_probabilities must return finite values; it returned infinite ones or NaN (take "
-            "log_softmax of the logits, not the logarithm of a softmax)"
-        )
+    found = _checked(model(inputs), inputs)
     if seen_before:
         return found
-    off = float(values.logsumexp(dim=2).abs().max()) if values.numel() else 0.0
+    off = float(found.detach().logsumexp(dim=2).abs().max()) if found.numel() else 0.0
     if off > 1e-2:
         raise ValueError(
             "log_probabilities must return logarithms of probabilities that add up to 1 over the "
@@ -124,17 +136,37 @@ def _log_probabilities(
     return found
 
 
+def _checked(found: Tensor, inputs: Tensor) -> Tensor:
+    if not isinstance(found, Tensor):
+        raise TypeError(f"log_probabilities must return a Tensor, got {type(found).__name__}")
+    if found.ndim != 3 or found.shape[1] != len(inputs) or not len(found) or found.shape[2] < 2:
+        raise ValueError(
+            "log_probabilities must return shape (n_samples >= 1, n, n_classes >= 2) with n = "
+            f"{len(inputs)}, got {tuple(found.shape)}"
+        )
+    if not bool(found.detach().sum().isfinite()):
+        raise ValueError(
+            "log_probabilities must return finite values; it returned infinite ones or NaN (take "
+            "log_softmax of the logits, not the logarithm of a softmax)"
+        )
+    return found
+
+
 def _log_mean(log_p: Tensor) -> Tensor:
     return log_p.logsumexp(dim=0) - math.log(len(log_p))
 
 
 def _uncertainty(log_p: Tensor, score: Score) -> Tensor:
-    """Total entropy or mutual information of each input, in nats, shape (n,)."""
+    """Total entropy or mutual information of each input, in nats, shape (n,).
+
+    From here on classes come before inputs, ``log_p`` is (n_samples, n_classes, n): what is done
+    over classes or samples is done for whole rows of inputs, many times faster.
+    """
     log_mean = _log_mean(log_p)
-    total = -(log_mean.exp() * log_mean).sum(dim=1)
+    total = -(log_mean.exp() * log_mean).sum(dim=0)
     if score == "total_entropy":
         return total
-    members = -(log_p.exp() * log_p).sum(dim=2).mean(dim=0)
+    members = -(log_p.exp() * log_p).sum(dim=1).mean(dim=0)
     return (total - members).clamp(min=0.0)
 
 
@@ -148,7 +180,7 @@ def predictive_log_mean(
     log_probabilities : callable
     inputs : Tensor, shape (n, ...)
     batch_size : int, optional
-        Inputs in one call, >= 1. All by default.
+        Inputs in one call, >= 1. By default as many as `MEMORY` has room for.
 
     Returns
     -------
@@ -160,14 +192,42 @@ def predictive_log_mean(
         If an argument, or what the model returns, is not as described.
     """
     clean = _inputs(inputs)
-    size = len(clean) if batch_size is None else whole_number("batch_size", batch_size)
+    model = _prepared(log_probabilities)
+    size = _batch_size(model, clean, batch_size)
     with torch.no_grad():
         return torch.cat(
             [
-                _log_mean(_log_probabilities(log_probabilities, clean[first : first + size]))
+                _log_mean(_log_probabilities(model, clean[first : first + size]))
                 for first in range(0, len(clean), size)
             ]
         )
+
+
+def _batch_size(model: LogProbabilities, clean: Tensor, batch_size: int | None) -> int:
+    """Count the inputs of one call: as given, or what `MEMORY` has room for, but a few at least."""
+    if batch_size is not None:
+        return whole_number("batch_size", batch_size)
+    if len(clean) <= _FEW:
+        return len(clean)
+    one, two = (_bytes(model, clean[:count]) for count in (1, 2))
+    return max(_FEW, min(len(clean), MEMORY // max(1, two - one)))
+
+
+def _bytes(model: LogProbabilities, inputs: Tensor) -> int:
+    """Memory of a call: what autograd keeps, and temporaries of the objective."""
+    if (by_hand := _by_hand(model)) is not None:
+        return by_hand.bytes_per_input * len(inputs)
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with torch.enable_grad(), hooks:
+        found = _log_probabilities(model, inputs.detach().clone().requires_grad_())
+    return sum(kept.values()) + _TEMPORARIES * found.nbytes
 
 
 class _Goal(NamedTuple):
@@ -179,9 +239,10 @@ class _Goal(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """Objective of a batch, and its derivative in the log-probabilities.
+    """Objective of a batch, and its derivative in the (tempered) logits of each sample.
 
-    ``derivative * exp(log_scale)`` is the derivative, shape (n_samples, n, n_classes).
+    ``derivative * exp(log_scale)`` is the derivative, shape (n_samples, n, n_classes). Its entries
+    add up to 0 over the classes: in the log-probabilities it is the same.
     """
 
     fooled: Tensor
@@ -190,65 +251,85 @@ class _Point(NamedTuple):
     log_scale: Tensor
 
 
-Terms = tuple[Tensor, Tensor]
-"""Logarithm of the size, and sign, of a derivative in the logits of each sample."""
+def _without(log_p: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities of the other classes, over the largest of them, its logarithm, and their sum.
 
-
-def _class_terms(log_p: Tensor, chosen: Tensor) -> Terms:
-    """Differentiate the log predictive mean of a class, without cancellation.
-
-    Weight ``w_s`` of each sample times ``1 - p_k`` at the class and ``-p_j`` elsewhere;
-    ``1 - p_k`` is a sum over the other classes.
+    ``classes`` has the shape (m, n); shapes (n_samples, n_classes, n), (n_samples, 1, n) twice.
     """
-    where = chosen[None, :, None].expand(len(log_p), -1, 1)
-    own = log_p.gather(2, where)  # (S, n, 1)
-    log_weight = own - own.logsumexp(dim=0, keepdim=True)
-    others = log_p.scatter(2, where, -math.inf).logsumexp(dim=2, keepdim=True)
-    size = (log_weight + log_p).scatter_(2, where, log_weight + others)
-    sign = torch.full_like(log_p, -1.0).scatter_(2, where, 1.0)
-    return size, sign
+    where = classes.expand(len(log_p), -1, -1)
+    others = log_p.scatter(1, where, -math.inf)
+    top = others.amax(dim=1, keepdim=True).clamp_(min=torch.finfo(log_p.dtype).min)
+    others = others.sub_(top).exp_()
+    return others, top, others.sum(dim=1, keepdim=True)
 
 
-def _uncertainty_terms(log_p: Tensor, score: Score) -> Terms:
-    """Differentiate minus an uncertainty, but for the largest class of each sample.
+def _weight(log_p: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of a class, (n_samples, 1, n), and logarithms of the samples' shares."""
+    own = log_p.gather(1, chosen.expand(len(log_p), 1, -1))
+    return own, own - own.logsumexp(dim=0, keepdim=True)
 
-    That one is minus the sum of the others, and is left at zero here.
+
+def _away(log_p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Differentiate minus the log predictive mean of a class, in the logits of each sample.
+
+    ``w_s p_j`` and, at the class, minus the sum of these over the others; ``w_s`` is the share of
+    the sample. Divided by the largest entry of an input, whose logarithm is given too.
     """
-    slope = _log_mean(log_p)[None]
-    slope = slope - log_p if score == "mutual_information" else slope.expand_as(log_p)
-    slope = slope - (log_p.exp() * slope).sum(dim=2, keepdim=True)
-    size = log_p + slope.abs().log() - math.log(len(log_p))
-    size.scatter_(2, log_p.argmax(dim=2, keepdim=True), -math.inf)
-    return size, slope.sign()
+    others, top, total = _without(log_p, labels[None])
+    size = _weight(log_p, labels)[1] + top
+    scale = (size + total.log()).amax(dim=0, keepdim=True)
+    factor = (size - scale).exp_()
+    where = labels.expand(len(log_p), 1, -1)
+    return others.mul_(factor).scatter_(1, where, -total * factor), scale[0, 0]
 
 
-def _scaled(terms: list[Terms]) -> tuple[Tensor, Tensor]:
-    """Sum of terms over a common scale, and the logarithm of that scale, shape (n,)."""
-    top = torch.stack([size.amax(dim=0).amax(dim=1) for size, _ in terms]).amax(dim=0)
-    scale = torch.where(top.isfinite(), top, torch.zeros_like(top))  # all zero: any scale
-    total = torch.zeros_like(terms[0][0])
-    for size, sign in terms:
-        total.addcmul_(sign, (size - scale[None, :, None]).exp_())
-    return total, scale
+def _towards(log_p: Tensor, labels: Tensor, rivals: Tensor) -> tuple[Tensor, Tensor]:
+    """Differentiate the log odds of rivals against labels, as `_away` does.
 
-
-def _negated(terms: Terms) -> Terms:
-    return terms[0], -terms[1]
+    With shares ``v_s`` and ``w_s`` of the samples in the rival and the label: ``v_s (1 - p_r) +
+    w_s p_r`` at the rival, ``-w_s (1 - p_y) - v_s p_y`` at the label, and ``(w_s - v_s) p_j``
+    elsewhere; each ``1 - p`` is a sum over the other classes.
+    """
+    both = torch.stack([labels, rivals])
+    others, top, total = _without(log_p, both)
+    own, log_w = _weight(log_p, labels)
+    rival, log_v = _weight(log_p, rivals)
+    rest = top + total.log()
+    not_own, not_rival = torch.logaddexp(rest, rival), torch.logaddexp(rest, own)
+    scale = torch.maximum(log_w + not_own, log_v + not_rival).amax(dim=0, keepdim=True)
+    log_w, log_v = log_w - scale, log_v - scale
+    entries = [
+        -(log_w + not_own).exp() - (log_v + own).exp(),
+        (log_v + not_rival).exp() + (log_w + rival).exp(),
+    ]
+    others.mul_((log_w + top).exp() - (log_v + top).exp())
+    where = both.expand(len(log_p), -1, -1)
+    return others.scatter_(1, where, torch.cat(entries, dim=1)), scale[0, 0]
 
 
 def _low_uncertainty(log_p: Tensor, score: Score) -> tuple[Tensor, Tensor]:
-    derivative, scale = _scaled([_uncertainty_terms(log_p, score)])
-    top = log_p.argmax(dim=2, keepdim=True)
-    return derivative.scatter(2, top, -derivative.sum(dim=2, keepdim=True)), scale
+    """Differentiate minus an uncertainty, as `_away` does.
+
+    At the largest class of each sample it is minus the sum of the others.
+    """
+    slope = _log_mean(log_p)[None]
+    slope = slope - log_p if score == "mutual_information" else slope.expand_as(log_p)
+    slope = slope - (log_p.exp() * slope).sum(dim=1, keepdim=True)
+    top = log_p.argmax(dim=1, keepdim=True)
+    size = (log_p + slope.abs().log() - math.log(len(log_p))).scatter_(1, top, -math.inf)
+    scale = size.amax(dim=0).amax(dim=0)
+    scale = torch.where(scale.isfinite(), scale, 0.0)  # all zero: any scale
+    derivative = (size - scale).exp_().mul_(slope.sign())
+    return derivative.scatter_(1, top, -derivative.sum(dim=1, keepdim=True)), scale
 
 
 def _margin(log_mean: Tensor, labels: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
     """Log odds of the best other class, or of a target, against the label; and that class."""
-    own = log_mean.gather(1, labels[:, None])[:, 0]
+    own = log_mean.gather(0, labels[None])[0]
     if targets is None:
-        best, targets = log_mean.scatter(1, labels[:, None], -math.inf).max(dim=1)
+        best, targets = log_mean.scatter(0, labels[None], -math.inf).max(dim=0)
     else:
-        best = log_mean.gather(1, targets[:, None])[:, 0]
+        best = log_mean.gather(0, targets[None])[0]
     return best - own, targets
 
 
@@ -260,33 +341,33 @@ def _evaluate(
     *,
     second_stage: bool = True,
 ) -> _Point:
-    """Objective and derivative at log-probabilities that need no gradient."""
+    """Objective and derivative at log-probabilities (n_samples, n, n_classes) without gradient."""
+    log_p = log_p.mT.contiguous()
     tempered = log_p
     if goal.temperature != 1.0:
-        tempered = (log_p / goal.temperature).log_softmax(dim=2)
+        tempered = (log_p / goal.temperature).log_softmax(dim=1)
     if labels is None or goal.objective not in _NEEDS_LABELS:
         value = -_uncertainty(log_p, goal.score)
         derivative, scale = _low_uncertainty(tempered, goal.score)
-        return _Point(torch.zeros_like(value, dtype=torch.bool), value, derivative, scale)
+        return _Point(torch.zeros_like(value, dtype=torch.bool), value, derivative.mT, scale)
     log_mean = _log_mean(log_p)
-    fooled = log_mean.argmax(dim=1) != labels
+    fooled = log_mean.argmax(dim=0) != labels
     if goal.objective == "label":
-        value = -log_mean.gather(1, labels[:, None])[:, 0]
-        derivative, scale = _scaled([_negated(_class_terms(tempered, labels))])
-        return _Point(fooled, value, derivative, scale)
+        value = -log_mean.gather(0, labels[None])[0]
+        derivative, scale = _away(tempered, labels)
+        return _Point(fooled, value, derivative.mT, scale)
     value = _margin(log_mean, labels, targets)[0]
-    rival = _margin(_log_mean(tempered), labels, targets)[1]
-    derivative, scale = _scaled(
-        [_class_terms(tempered, rival), _negated(_class_terms(tempered, labels))]
-    )
+    tempered_mean = log_mean if goal.temperature == 1.0 else _log_mean(tempered)
+    rival = _margin(tempered_mean, labels, targets)[1]
+    derivative, scale = _towards(tempered, labels, rival)
     if goal.objective == "two_stage":
-        certain = math.log(log_p.shape[2]) - _uncertainty(log_p, goal.score)
+        certain = math.log(log_p.shape[1]) - _uncertainty(log_p, goal.score)
         value = torch.where(fooled, certain, value.clamp(max=0.0))
         if second_stage:
             low, low_scale = _low_uncertainty(tempered, goal.score)
-            derivative = torch.where(fooled[None, :, None], low, derivative)
+            derivative = torch.where(fooled, low, derivative)
             scale = torch.where(fooled, low_scale, scale)
-    return _Point(fooled, value, derivative, scale)
+    return _Point(fooled, value, derivative.mT, scale)
 
 
 def _gradient(
@@ -299,6 +380,10 @@ def _gradient(
     second_stage: bool = True,
 ) -> tuple[_Point, Tensor]:
     """Objective, and its scaled derivative in the inputs, in one backward pass of the model."""
+    if (by_hand := _by_hand(model)) is not None:
+        log_p, pullback = by_hand.with_pullback(inputs)
+        point = _evaluate(_checked(log_p, inputs), goal, labels, targets, second_stage=second_stage)
+        return point, _finite(pullback(point.derivative / goal.temperature))
     with torch.enable_grad():
         leaf = inputs.detach().requires_grad_()
         log_p = _log_probabilities(model, leaf, seen_before=True)
@@ -311,12 +396,16 @@ def _gradient(
         (gradient,) = torch.autograd.grad(
             log_p, leaf, point.derivative / goal.temperature, allow_unused=False
         )
+    return point, _finite(gradient)
+
+
+def _finite(gradient: Tensor) -> Tensor:
     if not bool(gradient.isfinite().all()):
         raise ValueError(
             "log_probabilities must have a finite derivative in its inputs; NaN or infinity here "
             "would leave an input as it is and count it as robust"
         )
-    return point, gradient
+    return gradient
 
 
 # --- balls ----------------------------------------------------------------------------------------
@@ -581,7 +670,8 @@ def _in_batches(
     *,
     batch_size: int | None,
 ) -> Attack:
-    size = len(clean) if batch_size is None else whole_number("batch_size", batch_size)
+    model = _prepared(model)
+    size = _batch_size(model, clean, batch_size)
     parts = []
     for first in range(0, len(clean), size):
         rows = slice(first, first + size)
@@ -718,8 +808,9 @@ def pgd(
         The best of all points seen, the clean input included: fooled ones first, then by the
         objective. Or the last point of the last restart.
     batch_size : int, optional
-        Inputs in one call of the model, >= 1. All by default. No result depends on it but by
-        rounding.
+        Inputs in one call of the model, >= 1. By default as many as `MEMORY` has room for, at
+        least 16; what one input takes is found by trying one and two. No result depends on it
+        but by rounding.
     rng : Generator, SeedSequence or int
         For the starts; drawn on the CPU, so that a seed means the same on every device.
 
@@ -862,7 +953,7 @@ def pgd_targeted(
         count += found.n_gradients
         success[rows] = found.success
         true = predictive_log_mean(log_probabilities, found.inputs, batch_size=batch_size)
-        margin = _margin(true, known[rows], None)[0]
+        margin = _margin(true.mT, known[rows], None)[0]
         better = found.success | (margin > objective[rows])
         adversarial[rows[better]] = found.inputs[better]
         objective[rows[better]] = margin[better]

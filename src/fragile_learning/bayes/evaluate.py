@@ -31,6 +31,7 @@ from fragile_learning.bayes.attacks import (
     Norm,
     Score,
     _Ball,
+    _batch_size,
     _check_classes,
     _inputs,
     _labels,
@@ -40,6 +41,7 @@ from fragile_learning.bayes.attacks import (
     fgsm,
     pgd,
     pgd_targeted,
+    predictive_log_mean,
     random_noise,
     transfer,
 )
@@ -299,13 +301,13 @@ def _view(
 ) -> _View:
     right: list[Flags] = []
     scores: dict[Score, list[Array]] = {score: [] for score in SCORES}
-    size = len(inputs) if batch_size is None else batch_size
+    size = _batch_size(model, inputs, batch_size)
     for first in range(0, len(inputs), size):
         log_p = _log_probabilities(model, inputs[first : first + size])
         if labels is not None:
             right.append(_flags(_log_mean(log_p).argmax(dim=1) == labels[first : first + size]))
         for score in SCORES:
-            scores[score].append(_numbers(_uncertainty(log_p, score)))
+            scores[score].append(_numbers(_uncertainty(log_p.mT, score)))
     return _View(
         np.concatenate(right) if right else np.zeros(len(inputs), dtype=bool),
         {score: np.concatenate(parts) for score, parts in scores.items()},
@@ -354,13 +356,7 @@ def _linear_surrogate(
     """Linear classifier of the model's own answers near the inputs, by ridge regression."""
     generator = torch.Generator().manual_seed(seed)
     rows = torch.cat([inputs, *(ball.draw(generator) for _ in range(4))])
-    size = len(rows) if batch_size is None else batch_size
-    with torch.no_grad():
-        means = [
-            _log_mean(_log_probabilities(model, rows[i : i + size]))
-            for i in range(0, len(rows), size)
-        ]
-    answers = torch.cat(means)
+    answers = predictive_log_mean(model, rows, batch_size=batch_size)
     targets = torch.nn.functional.one_hot(answers.argmax(dim=1), answers.shape[1]).double()
     design = rows.double().flatten(1)
     centre, middle = design.mean(dim=0), targets.mean(dim=0)
@@ -476,7 +472,7 @@ def robustness_report(
     confidence : float
         In (0, 1).
     batch_size : int, optional
-        Inputs in one call of the model. All by default.
+        Inputs in one call of the model; by default as in `attacks.pgd`.
     rng : Generator, SeedSequence or int
 
     Returns

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fragile_learning._validation import whole_number
-from fragile_learning.bayes.models import Network
+from fragile_learning.bayes.models import MLP, Network
 
-__all__ = ["Posterior", "PredictiveSamples", "log_mean", "posterior_predictive"]
+__all__ = [
+    "PerceptronPosterior",
+    "Posterior",
+    "PredictiveSamples",
+    "log_mean",
+    "posterior_predictive",
+]
 
 PredictiveSamples = Callable[[Tensor], Tensor]
 """From inputs (n, ...) to log-probabilities (n_samples, n, n_classes), differentiable."""
@@ -118,6 +125,94 @@ class Posterior:
             Differentiable in the inputs.
         """
         return self.logits(inputs).log_softmax(dim=-1)
+
+    def prepared(self) -> PredictiveSamples:
+        """Make ready for many calls with a gradient in the inputs, as attacks do.
+
+        Returns
+        -------
+        PerceptronPosterior or Posterior
+            The first if the network is a perceptron.
+        """
+        return PerceptronPosterior(self) if isinstance(self.network, MLP) else self
+
+
+class PerceptronPosterior:
+    """Samples of a perceptron's weights, laid out for many calls and without autograd.
+
+    The first layers of all samples are one matrix product, forwards and backwards, and inputs run
+    along the rows of all that is computed.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of an `models.MLP`. Its weights are copied.
+
+    Attributes
+    ----------
+    n_samples : int
+    bytes_per_input : int
+        Memory that an attack needs for each input in a call, roughly.
+    """
+
+    def __init__(self, posterior: Posterior) -> None:
+        network = posterior.network
+        if not isinstance(network, MLP):
+            raise TypeError(f"posterior must be of an MLP, got one of {type(network).__name__}")
+        self.network, self.n_samples = network, posterior.n_samples
+        first, *self._rest = network.unpack(posterior.parameters)
+        self._weight = first.weight.mT.flatten(0, 1)  # (n_samples * n_units, n_inputs)
+        units = sum(network.widths) * 2 + 10 * network.n_outputs + 2
+        self.bytes_per_input = self.n_samples * units * self._weight.itemsize
+        self._bias = None if first.bias is None else first.bias.reshape(-1, 1)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Log-probabilities of each sample, shape (n_samples, n, n_classes); no gradient."""
+        return self.with_pullback(inputs)[0]
+
+    @torch.no_grad()
+    def with_pullback(self, inputs: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Compute log-probabilities, and how a derivative in logits becomes one in the inputs.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (n, ...)
+
+        Returns
+        -------
+        log_probabilities : Tensor, shape (n_samples, n, n_classes)
+        pullback : callable
+            From a tensor of that shape, a derivative in the logits, to one of the shape of the
+            inputs. May be called once.
+        """
+        network = self.network
+        flat = ((inputs - network.shift) / network.scale).flatten(1)
+        if self._bias is None:
+            outputs = torch.mm(self._weight, flat.mT)
+        else:
+            outputs = torch.addmm(self._bias, self._weight, flat.mT)
+        seen, hidden = [], outputs.view(self.n_samples, -1, len(inputs))
+        for layer in self._rest:
+            seen.append(functional.leaky_relu_(hidden, network.slope))
+            if layer.bias is None:
+                hidden = torch.bmm(layer.weight.mT, seen[-1])
+            else:
+                hidden = torch.baddbmm(layer.bias[..., None], layer.weight.mT, seen[-1])
+        logs = hidden.log_softmax(dim=1)  # (n_samples, n_classes, n)
+
+        @torch.no_grad()
+        def pullback(derivative: Tensor) -> Tensor:
+            back = derivative.mT
+            for layer, units in zip(reversed(self._rest), reversed(seen), strict=True):
+                # what leaves a rectifier has the sign of what enters it
+                back = torch.bmm(layer.weight, back)
+                torch.ops.aten.leaky_relu_backward(
+                    back, units, network.slope, False, grad_input=back
+                )
+            found = torch.mm(back.flatten(0, 1).mT, self._weight)
+            return found.div_(network.scale).view_as(inputs)
+
+        return logs.mT, pullback
 
 
 def log_mean(log_probabilities: Tensor) -> Tensor:

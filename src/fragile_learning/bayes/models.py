@@ -153,7 +153,7 @@ class Network(ABC):
         found, start = [], 0
         for layer in self.layers:
             middle = start + layer.n_weights
-            weight = parameters[:, start:middle].reshape(-1, *layer.weight_shape)
+            weight = parameters[:, start:middle].reshape(len(parameters), *layer.weight_shape)
             start = middle + layer.n_biases
             found.append(Affine(weight, parameters[:, middle:start] if layer.n_biases else None))
         return found

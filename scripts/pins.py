@@ -20,9 +20,9 @@ HEADER = "# Versions that CI has seen working, by `make pins`. The bounds are in
 
 
 def declared(pyproject: Path) -> list[Requirement]:
-    """Return every requirement that the project and its extras declare."""
+    """Return every requirement of the project and its extras, but of `check`, which lives apart."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
+    extras = [r for name, r in project["optional-dependencies"].items() if name != "check"]
     return [
         Requirement(line) for line in (*project["dependencies"], *(r for e in extras for r in e))
     ]

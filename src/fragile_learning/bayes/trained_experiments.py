@@ -582,6 +582,7 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         seed=SEED,
         stream_keys=("data", "replicate"),
         columns=_ROBUSTNESS_COLUMNS,
+        nullable=("nll",),  # of clean inputs alone
         requires=("torch",),
     ),
     Experiment(
@@ -592,6 +593,7 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         seed=SEED,
         stream_keys=("data", "replicate"),
         columns=_DETECTION_COLUMNS,
+        nullable=("auroc_successful", "caught"),  # where no attack succeeds
         requires=("torch",),
     ),
     Experiment(
@@ -643,6 +645,7 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         seed=SEED,
         stream_keys=("replicate",),
         columns=_CONVOLUTIONAL_COLUMNS,
+        nullable=("acceptance", "rhat_median", "rhat_max", "n_divergent"),  # of chains alone
         requires=("torch",),
     ),
 )

@@ -645,7 +645,10 @@ TRAINED_EXPERIMENTS: tuple[Experiment, ...] = (
         seed=SEED,
         stream_keys=("replicate",),
         columns=_CONVOLUTIONAL_COLUMNS,
-        nullable=("acceptance", "rhat_median", "rhat_max", "n_divergent"),  # of chains alone
+        nullable=(
+            *("acceptance", "rhat_median", "rhat_max", "n_divergent"),  # of chains alone
+            *("caught_label", "caught_adaptive"),  # where no attack succeeds
+        ),
         requires=("torch",),
     ),
 )

@@ -197,6 +197,15 @@ def test_entropies_by_hand_are_those_of_the_theory():
 
 
 @needs_torch
+def test_gradient_rows():
+    frame = small("predictive-gradient")
+    assert frame["largest_relative_difference"].max() < 1e-12
+    single = frame["n_samples"] == 1  # the mean of one loss is that of the mean
+    assert frame.loc[single, "mean_loss_difference"].max() < 1e-12
+    assert frame.loc[~single, "mean_loss_difference"].min() > 0.01
+
+
+@needs_torch
 def test_attack_rows():
     frame = BY_NAME["linear-attacks"].run("quick")
     value = frame.set_index(["problem", "radius", "attack"]).sort_index()["value"]

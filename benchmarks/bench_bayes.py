@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import time
 
 import numpy as np
@@ -109,6 +110,8 @@ def one_at_a_time(data: Data, start: torch.Tensor, n_draws: int, seed: int) -> t
 
 def blackjax_chains(data: Data, n_chains: int, n_draws: int):
     """The same kernel compiled by jax, without jitter; from start and seed to draws."""
+    # one thread on every side; a pool of them also waits for long on a busy machine
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
     import blackjax
     import jax
     from jax import numpy as jnp

@@ -106,9 +106,11 @@ def test_diagnostics_are_those_of_arviz(correlation):
         assert ours == pytest.approx(float(theirs), rel=0.02)
 
 
-def test_a_second_sampler_has_the_same_law(bench):
+@pytest.mark.slow
+def test_a_second_sampler_has_the_same_law(bench, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
     pytest.importorskip("blackjax")
-    n_chains, n_draws = 16, 60
+    n_chains, n_draws = 16, 40
     data, seen = bench.digits()
     start = bench.warmed(data, n_chains)
 

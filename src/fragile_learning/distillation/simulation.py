@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 from scipy.optimize import root
+from scipy.special import gammaln
 
 from fragile_learning._validation import (
     as_generator,
@@ -29,6 +30,7 @@ __all__ = [
     "OPTIMIZERS",
     "MlpRun",
     "adam_derivative",
+    "adam_independent",
     "adam_quadrature",
     "central_difference",
     "draw_windows",
@@ -359,13 +361,15 @@ def simulate_contractions(
     windows: Sequence[int],
     n_replicates: int,
     *,
+    of: str = "data",
     law: str = "normal",
     rng: Random,
 ) -> Array:
     r"""Jacobians of random contractions, pushed forward step by step.
 
     A change of the data moves the weights of :math:`\theta^+ = a\theta + (1-a)u` by
-    :math:`J^+ = aJ + (1-a)`, from 0 at the start of the window.
+    :math:`J^+ = aJ + (1-a)`, from 0 at the start of the window; a change of the start by
+    :math:`J^+ = aJ`, from 1.
 
     Parameters
     ----------
@@ -375,6 +379,8 @@ def simulate_contractions(
         Steps >= 1 after which the Jacobian is read, rising.
     n_replicates : int
         >= 1.
+    of : {"data", "start"}
+        What is changed.
     law : {"normal", "uniform"}
     rng : Generator, SeedSequence or int
 
@@ -398,9 +404,10 @@ def simulate_contractions(
     if not read or any(b <= a for a, b in itertools.pairwise(read)):
         raise ValueError(f"windows must rise, got {list(windows)}")
     count = whole_number("n_replicates", n_replicates)
+    choice("of", of, ("data", "start"))
     choice("law", law, ("normal", "uniform"))
     generator = as_generator(rng)
-    jacobian = np.zeros(count)
+    jacobian = np.full(count, 0.0 if of == "data" else 1.0)
     found = np.empty((count, len(read)))
     for step in range(1, read[-1] + 1):
         if law == "normal":
@@ -408,7 +415,9 @@ def simulate_contractions(
         else:
             noise = generator.uniform(-1.0, 1.0, count) * np.sqrt(3.0)
         a = centre + spread * noise
-        jacobian = a * jacobian + (1.0 - a)
+        jacobian = a * jacobian
+        if of == "data":
+            jacobian += 1.0 - a
         if step in read:
             found[:, read.index(step)] = jacobian
     return found
@@ -512,6 +521,49 @@ def adam_quadrature(*, learning_rate: float, eps: float, step: int = 1) -> tuple
         for power in (1, 2)
     ]
     return float(moments[0][0]), float(moments[1][0])
+
+
+def adam_independent(
+    *, learning_rate: float, eps: float, step: int, n_directions: int, rng: Random
+) -> tuple[float, float]:
+    """Mean square of `adam_derivative` for independent standard normal gradients at all steps.
+
+    The gradients of a coordinate are a vector: its length is integrated over on a logarithmic grid,
+    its direction is drawn. So the rare small ones need no luck.
+
+    Parameters
+    ----------
+    learning_rate, eps : float
+        > 0; ``eps`` down to 1e-8.
+    step : int
+        >= 1.
+    n_directions : int
+        >= 2.
+    rng : Generator, SeedSequence or int
+
+    Returns
+    -------
+    mean, standard_error : float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+    """
+    t = whole_number("step", step)
+    count = whole_number("n_directions", n_directions, minimum=2)
+    small = real_number("eps", eps, minimum=1e-8)
+    directions = as_generator(rng).standard_normal((count, t))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    logs = np.linspace(np.log(small) - 20.0, np.log(20.0 + 2.0 * np.sqrt(t)), 1500)
+    sizes = np.exp(logs)
+    # of the length, times the length: the grid is of logarithms
+    density = 2.0 * np.exp(t * logs - 0.5 * sizes**2 - 0.5 * t * np.log(2.0) - gammaln(0.5 * t))
+    found = np.zeros(count)
+    for size, share in zip(sizes, density * (logs[1] - logs[0]), strict=True):
+        slopes = adam_derivative(size * directions, learning_rate=learning_rate, eps=small)
+        found += share * slopes**2
+    return float(found.mean()), float(found.std(ddof=1) / np.sqrt(count))
 
 
 # --- a small network ------------------------------------------------------------------------------

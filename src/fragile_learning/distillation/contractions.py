@@ -187,7 +187,7 @@ def growth_rate(mean: float, std: float, order: float, *, law: str = "normal") -
     Notes
     -----
     For the normal law :math:`a^2/\mathrm{Var}\,a` is chi-squared with :math:`1 + 2J` degrees of
-    freedom, J Poisson: a sum of positive terms.
+    freedom, J Poisson: a sum of positive terms; for small spreads by Gauss's quadrature.
 
     Examples
     --------
@@ -198,23 +198,11 @@ def growth_rate(mean: float, std: float, order: float, *, law: str = "normal") -
     spread = real_number("std", std, minimum=0.0, maximum=1e6)
     q = real_number("order", order, minimum=0.0, maximum=100.0)
     choice("law", law, LAWS)
-    if spread <= 1e-4 * abs(centre) or spread == 0.0:  # to 1e-12 of the square
-        if centre == 0.0:
-            return -np.inf
-        return float(np.log(abs(centre)) + 0.5 * (q - 1.0) * (spread / centre) ** 2)
+    if spread == 0.0:
+        return float(np.log(abs(centre))) if centre != 0.0 else -np.inf
     if law == "uniform":
         return _uniform_growth(centre, np.sqrt(3.0) * spread, q)
-    rate = 0.5 * (centre / spread) ** 2
-    reach = 40.0 * np.sqrt(rate) + 60.0
-    counts = np.arange(max(0.0, np.floor(rate - reach)), np.ceil(rate + reach))
-    log_shares = counts * np.log(rate) - gammaln(counts + 1.0) - rate if rate > 0.0 else None
-    if log_shares is None:
-        counts, log_shares = np.zeros(1), np.zeros(1)
-    scale = np.log(2.0 * spread**2)
-    if q == 0.0:
-        return float(0.5 * (scale + np.exp(log_shares) @ psi(0.5 + counts)))
-    terms = log_shares + gammaln(0.5 + counts + 0.5 * q) - gammaln(0.5 + counts)
-    return float(0.5 * scale + logsumexp(terms) / q)
+    return _normal_growth(centre, spread, q)
 
 
 def explosion_order(mean: float, std: float, *, law: str = "normal") -> float:
@@ -264,8 +252,32 @@ def _two_moments(m1: float, m2: float) -> tuple[float, float]:
     return first, second
 
 
+def _normal_growth(centre: float, spread: float, order: float) -> float:
+    """`growth_rate` for the normal law."""
+    if spread <= 0.04 * abs(centre):  # 25 standard deviations from 0: smooth
+        nodes, weights = np.polynomial.hermite_e.hermegauss(100)
+        logs = np.log1p(nodes * spread / centre)
+        weights = weights / weights.sum()
+        if order == 0.0:
+            return float(np.log(abs(centre)) + weights @ logs)
+        return float(np.log(abs(centre)) + logsumexp(order * logs, b=weights) / order)
+    counts, log_shares = np.zeros(1), np.zeros(1)
+    rate = 0.5 * (centre / spread) ** 2
+    if rate > 0.0:
+        reach = 40.0 * np.sqrt(rate) + 60.0
+        counts = np.arange(max(0.0, np.floor(rate - reach)), np.ceil(rate + reach))
+        log_shares = counts * np.log(rate) - gammaln(counts + 1.0) - rate
+    scale = 0.5 * np.log(2.0) + np.log(spread)
+    if order == 0.0:
+        return float(scale + 0.5 * np.exp(log_shares) @ psi(0.5 + counts))
+    terms = log_shares + gammaln(0.5 + counts + 0.5 * order) - gammaln(0.5 + counts)
+    return float(scale + logsumexp(terms) / order)
+
+
 def _uniform_growth(centre: float, half: float, order: float) -> float:
     """`growth_rate` for the uniform law on centre +- half: from the antiderivatives."""
+    if half <= 1e-4 * abs(centre):  # of which the last digits would be lost
+        return float(np.log(abs(centre)) + (order - 1.0) * (half / centre) ** 2 / 6.0)
     ends = np.array([centre - half, centre + half])
     sizes = np.abs(ends)
     if order == 0.0:

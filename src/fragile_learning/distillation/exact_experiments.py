@@ -346,7 +346,7 @@ def costs_point(
     parameters = np.concatenate(
         [rng.uniform(-1.0, 1.0, (a + 1) * b) / np.sqrt(a) for a, b in itertools.pairwise(widths)]
     )
-    rates = {"gradient descent": 0.2, "momentum": 0.05, "Adam": 0.02}
+    rates = {"sgd": 0.2, "momentum": 0.05, "adam": 0.02}
     counts, error = [], 0.0 if checked else np.nan
     for n, m in pairs:
         sizes: Point = {
@@ -480,7 +480,7 @@ def _costs_grid(networks: list[tuple[list[int], int, int, int, int]]) -> list[Po
         for rule in theory.RULES
     ]
     return small + [
-        {"widths": widths, "optimizer": "Adam", "rule": rule, "n_steps": n, "window": m}
+        {"widths": widths, "optimizer": "adam", "rule": rule, "n_steps": n, "window": m}
         | {"n_distilled": images, "n_outer": outer, "checked": False}
         for widths, n, m, images, outer in networks
         for rule in theory.RULES
@@ -552,7 +552,7 @@ EXACT_EXPERIMENTS: tuple[Experiment, ...] = (
         ),
         full=grid(
             factor_mean=[-0.6, 0.3, 0.6, 0.8, 0.9],
-            factor_std=[0.9, 1.0, 1.5],
+            factor_std=[1.0, 1.2, 1.5],
             n_draws=[2, 3, 10, 30, 100, 300, 1000, 10_000, 10**5, 10**6],
         ),
         columns=("law", "searched", "best_whole", "error", "error_of_40"),
@@ -618,8 +618,8 @@ EXACT_EXPERIMENTS: tuple[Experiment, ...] = (
         full=_costs_grid(
             [
                 ([64, 64, 10], 40, 12, 10, 256),
-                ([784, 128, 10], 100, 30, 10, 256),
-                ([784, 256, 128, 10], 200, 60, 10, 1024),
+                ([784, 128, 10], 60, 18, 10, 256),
+                ([784, 256, 128, 10], 40, 12, 10, 1024),
             ]
         ),
         columns=("law", "counted", "speed_up", "error"),

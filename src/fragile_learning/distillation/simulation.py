@@ -47,7 +47,7 @@ __all__ = [
 Array = NDArray[np.float64]
 Random = np.random.Generator | np.random.SeedSequence | int
 
-OPTIMIZERS = ("gradient descent", "momentum", "Adam")
+OPTIMIZERS = ("sgd", "momentum", "adam")
 _MOMENTUM, _BETA1, _BETA2, _EPS = 0.9, 0.9, 0.999, 1e-8
 
 
@@ -691,7 +691,7 @@ class _State(NamedTuple):
 
 def _forward(state: _State, g: Array, optimizer: str, rate: float, t: int) -> _State:
     """One step of the inner optimiser; t counts from 1."""
-    if optimizer == "gradient descent":
+    if optimizer == "sgd":
         return _State(state.parameters - rate * g, state.first, state.second)
     if optimizer == "momentum":
         velocity = _MOMENTUM * state.first + g
@@ -706,7 +706,7 @@ def _backward(
     after: _State, adjoint: _State, g: Array, optimizer: str, rate: float, t: int
 ) -> tuple[Array, _State]:
     """Adjoint of the gradient, and of the optimiser's state before the step."""
-    if optimizer == "gradient descent":
+    if optimizer == "sgd":
         return -rate * adjoint.parameters, adjoint
     if optimizer == "momentum":
         velocity = adjoint.first - rate * adjoint.parameters
@@ -777,7 +777,7 @@ def mlp_run(
         Classes from 0.
     outer_images, outer_labels : array_like
         Real examples of the outer loss.
-    optimizer : {"gradient descent", "momentum", "Adam"}
+    optimizer : {"sgd", "momentum", "adam"}
         Momentum 0.9; Adam with 0.9, 0.999 and 1e-8.
     learning_rate : float
         > 0.

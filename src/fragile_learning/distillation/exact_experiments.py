@@ -38,15 +38,15 @@ _DATA = np.array([0.5, -0.5])
 _STARTS = np.array([1.0, 1.0])  # standard deviations, where starts are drawn
 
 
-def _random_problem(n_directions: int, rng: np.random.Generator) -> dict[str, Any]:
+def _random_problem(n_coordinates: int, rng: np.random.Generator) -> dict[str, Any]:
     """Draw a quadratic problem: curvatures from 0.02 to 2, the rate of 0.4 contracts all."""
-    turn, _ = np.linalg.qr(rng.standard_normal((n_directions, n_directions)))
-    root = rng.standard_normal((n_directions, n_directions))
+    turn, _ = np.linalg.qr(rng.standard_normal((n_coordinates, n_coordinates)))
+    root = rng.standard_normal((n_coordinates, n_coordinates))
     return {
-        "hessian": (turn * np.geomspace(0.02, 2.0, n_directions)) @ turn.T,
-        "outer_hessian": root @ root.T / n_directions,
-        "target": rng.standard_normal(n_directions),
-        "start": rng.standard_normal(n_directions),
+        "hessian": (turn * np.geomspace(0.02, 2.0, n_coordinates)) @ turn.T,
+        "outer_hessian": root @ root.T / n_coordinates,
+        "target": rng.standard_normal(n_coordinates),
+        "start": rng.standard_normal(n_coordinates),
     }
 
 
@@ -54,13 +54,13 @@ def _random_problem(n_directions: int, rng: np.random.Generator) -> dict[str, An
 
 
 def windows_point(
-    *, problem: str, n_directions: int, n_steps: int, window: int, rng: np.random.Generator
+    *, problem: str, n_coordinates: int, n_steps: int, window: int, rng: np.random.Generator
 ) -> list[Row]:
     """Meta-gradient: closed form, unrolled by hand, and by differences with frozen early data."""
     setting: dict[str, Any]
     if problem == "random":
-        setting = _random_problem(n_directions, rng)
-        data = rng.standard_normal(n_directions)
+        setting = _random_problem(n_coordinates, rng)
+        data = rng.standard_normal(n_coordinates)
     else:
         setting, data = TWO_DIRECTIONS, _DATA
     sizes: Point = {"learning_rate": RATE, "n_steps": n_steps, "window": window}
@@ -425,11 +425,11 @@ def linear_point(
 def _windows_grid(sizes: list[int], lengths: list[int], windows: list[int]) -> list[Point]:
     fixed = [(10, 10), (10, 4), (4, 4), (30, 30), (30, 4)]
     points: list[Point] = [
-        {"problem": "two directions", "n_directions": 2, "n_steps": n, "window": m}
+        {"problem": "two directions", "n_coordinates": 2, "n_steps": n, "window": m}
         for n, m in fixed
     ]
     return points + [
-        {"problem": "random", "n_directions": d, "n_steps": n, "window": m}
+        {"problem": "random", "n_coordinates": d, "n_steps": n, "window": m}
         for d in sizes
         for n in lengths
         for m in windows

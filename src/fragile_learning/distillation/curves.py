@@ -66,7 +66,7 @@ def _growth_curves() -> pd.DataFrame:
 
 
 def _explosion_curves() -> pd.DataFrame:
-    means = np.linspace(-1.0, 1.0, 61)
+    means = np.sin(np.linspace(-0.5 * np.pi, 0.5 * np.pi, 61))  # dense where lines are steep
     frames = []
     for order in (0.0, 1.0, 2.0):
 

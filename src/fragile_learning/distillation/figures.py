@@ -269,16 +269,18 @@ def explosion_figure(curves: pd.DataFrame) -> Figure:
         lw=1.6,
         label=r"learning rates $\alpha$",
     )
+    plain = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}
     for rate in (0.2, 0.4, 0.6):
         place = path.iloc[int(np.argmin(np.abs(path["learning_rate"] - rate)))]
         axes.plot(place["mean"], place["std"], "o", color=foreground(), markersize=4)
-        write_beside(axes, f"{rate:g}", (place["mean"], place["std"]), xytext=(7, 6))
+        write_beside(axes, f"{rate:g}", (place["mean"], place["std"]), xytext=(8, 5), bbox=plain)
     axes.set(
         xlabel=r"mean of the factor $1-\alpha h$",
         ylabel="its standard deviation",
         xlim=(-1.0, 1.0),
         ylim=(0.0, 2.1),
     )
+    axes.set_xticks([-1.0, -0.5, 0.0, 0.5, 1.0])
     legend_above(axes, 2)
     return figure
 
@@ -314,8 +316,8 @@ def adam_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
                 draw_line(axes, line["eps"], line["law"], look)
             elif len(points):
                 draw_line(axes, points["eps"], points["mean"], look)
-            if len(points):
-                draw_points(axes, points["eps"], points["mean"], points["se"], look, label=name)
+            # a step without points is named, too: the legend is for both panels
+            draw_points(axes, points["eps"], points["mean"], points["se"], look, label=name)
         axes.set(xscale="log", yscale="log", xlabel=r"Adam's $\epsilon$", xlim=(low, high))
         axes.set_ylabel("mean square of $\\partial\\theta/\\partial g$")
         axes.set_title(title)

@@ -36,6 +36,13 @@ ROOTS = numbered(
     "searched",
     "loss_at_end",
 )
+NOISE = frame(rule=RULES, n_steps=[10, 30], window=[2, 4, 8], coordinate=[0, 1])
+NOISE = NOISE.assign(
+    law=-1.0 - 0.05 * np.arange(len(NOISE)), variance_law=(0.2 + 0.01 * np.arange(len(NOISE))) ** 2
+)
+NOISE = NOISE.assign(
+    mean=NOISE["law"] - 0.01, variance=NOISE["variance_law"] + 0.001, variance_se=1e-3
+)
 CONTRACTION = numbered(
     frame(
         factors=["normal", "uniform"], factor_mean=[0.6, 0.8], factor_std=[1.0], window=[1, 2, 4]
@@ -81,6 +88,7 @@ CASES = [
     ("coverage_figure", (COVERAGE,), 1),
     ("forgetting_figure", (WINDOWS,), 1),
     ("roots_figure", (ROOTS,), 2),
+    ("signal_figure", (NOISE,), 1),
     ("contraction_figure", (CONTRACTION, BEST), 1),
     ("growth_figure", (GROWTH, GROWTH_LINES), 1),
     ("explosion_figure", (EXPLOSION,), 1),
@@ -243,6 +251,24 @@ def test_roots_figure(draw):
     check(above, rows, "window", BY_RULE, "law", "searched")
     check(below, rows, "window", BY_RULE, "loss_at_end", "loss_at_end")
     assert "10 steps" in below.get_ylabel()
+
+
+def test_signal_figure(draw):
+    (axes,) = draw("signal_figure").axes
+    expected = set()
+    for key in BY_RULE:
+        rows = pick(NOISE, **key, n_steps=10, coordinate=1)
+        spread = np.sqrt(rows["variance"])
+        place = rounded(-rows["mean"]), rounded(spread)
+        expected.add(place)
+        assert points(axes)[place] == pytest.approx(tuple(2 * 1e-3 / (2 * spread)))
+        law = rounded(-rows["law"]), rounded(np.sqrt(rows["variance_law"]))
+        assert (law in lines(axes)) == (key["rule"] != "full")
+    assert set(points(axes)) == expected
+    first = pick(NOISE, rule="full", n_steps=10, coordinate=1).iloc[0]
+    ray = rounded((0, -1.3 * first["law"])), rounded((0, 1.3 * np.sqrt(first["variance_law"])))
+    assert ray in lines(axes)
+    assert [text.get_text() for text in axes.texts] == ["2", "4", "8"] * 3
 
 
 def test_contraction_figure(draw):

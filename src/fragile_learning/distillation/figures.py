@@ -41,6 +41,7 @@ __all__ = [
     "linear_figure",
     "roots_figure",
     "rule_style",
+    "signal_figure",
 ]
 
 RULE_NAMES = {
@@ -162,6 +163,44 @@ def roots_figure(table: pd.DataFrame) -> Figure:
     above.set_ylabel("solution $v^*$")
     below.set_ylabel(f"outer loss after {steps} steps")
     legend_above(above, 4)
+    return figure
+
+
+def signal_figure(table: pd.DataFrame) -> Figure:
+    """Noise of the meta-gradient against its mean in the slow direction, by rule.
+
+    The numbers are windows. Points on the dotted ray have the ratio of signal to noise of BPTT.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the experiment ``quadratic-noise``; of its runs, the shortest.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, (axes,) = panels(1, 3.9)
+    slow = _rows(table, n_steps=table["n_steps"].min(), coordinate=table["coordinate"].max())
+    for rule, name in RULE_NAMES.items():
+        rows, look = _rows(slow, rule=rule), rule_style(rule)
+        spread = np.sqrt(rows["variance"])
+        place = np.abs(rows["law"]), np.sqrt(rows["variance_law"])
+        if rule == "full":
+            ray = np.array([0.0, 1.3])
+            axes.plot(ray * place[0].iloc[0], ray * place[1].iloc[0], **REFERENCE)
+        else:
+            draw_line(axes, *place, look)
+        error = rows["variance_se"] / (2.0 * spread)
+        draw_points(axes, np.abs(rows["mean"]), spread, error, look, label=name)
+        for window, x, y in zip(rows["window"], *place, strict=True):
+            if rule != "full":
+                below = rule == "truncated"
+                write_beside(axes, f"{window:g}", (x, y), xytext=(5, -7 if below else 8))
+    axes.set(xlabel="size of the mean meta-gradient", ylabel="its standard deviation")
+    axes.set(xlim=(0.0, 1.15 * float(slow["law"].abs().max())), ylim=(0.0, None))
+    axes.set_ylim(top=1.15 * float(np.sqrt(slow["variance_law"].max())))
+    legend_above(axes, 4)
     return figure
 
 

@@ -7,6 +7,7 @@ descent on a random batch. All of it is derived here.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -252,12 +253,18 @@ def _two_moments(m1: float, m2: float) -> tuple[float, float]:
     return first, second
 
 
+@functools.cache
+def _gauss() -> tuple[Array, Array]:
+    """Return Gauss's nodes for the standard normal law, and weights that add up to 1."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(100)
+    return nodes, weights / weights.sum()
+
+
 def _normal_growth(centre: float, spread: float, order: float) -> float:
     """`growth_rate` for the normal law."""
     if spread <= 0.04 * abs(centre):  # 25 standard deviations from 0: smooth
-        nodes, weights = np.polynomial.hermite_e.hermegauss(100)
+        nodes, weights = _gauss()
         logs = np.log1p(nodes * spread / centre)
-        weights = weights / weights.sum()
         if order == 0.0:
             return float(np.log(abs(centre)) + weights @ logs)
         return float(np.log(abs(centre)) + logsumexp(order * logs, b=weights) / order)

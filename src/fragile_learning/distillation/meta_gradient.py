@@ -169,15 +169,24 @@ class _Adam(_Rule):
     n_slots = 2
     needs_gradient = True
 
+    def __init__(self, optimizer: InnerOptimizer) -> None:
+        super().__init__(optimizer)
+        self._taken, self._counter = -1, torch.zeros(())
+
     def step(self, theta: Tensor, slots: Sequence[Tensor], gradient: Tensor, t: int) -> None:
         set_up = self.optimizer
+        if self._counter.device != theta.device:
+            self._taken, self._counter = -1, torch.zeros((), device=theta.device)
+        if self._taken != t - 1:
+            self._counter.fill_(t - 1)
+        self._taken = t
         adam(
             [theta],
             [gradient],
             [slots[0]],
             [slots[1]],
             [],
-            [torch.tensor(float(t - 1), device=theta.device)],
+            [self._counter],
             fused=True,
             amsgrad=False,
             beta1=set_up.betas[0],
@@ -373,7 +382,10 @@ class MetaGradients:
                     steps = range(start, start + length)
                     kept = self._record(theta, slots, images, known, view, steps, keep=True)
                 for i in range(len(kept) - 1, -1, -1):
-                    rate += self._back(kept.pop(), start + i, images, known, view, bars, slot_bars)
+                    # the run is over: its weights and moments are room to work in
+                    rate += self._back(
+                        kept.pop(), start + i, images, known, view, bars, slot_bars, theta, slots
+                    )
         return MetaGradient(losses, bars.images, bars.labels, rate if self._learn_rate else None)
 
     def _start(self, parameters: Mapping[str, Tensor], images: Tensor) -> Weights:
@@ -386,11 +398,11 @@ class MetaGradients:
     def _weights(self, name: str, like: Weights | Tensor, size: int | None = None) -> Weights:
         """Memory of that size, by name; what it held in the last call is there still."""
         flat = like.flat if isinstance(like, Weights) else like
-        length = len(flat) if size is None else size
+        length = flat.shape[0] if size is None else size
         found = self._memory.get(name)
         if (
             found is None
-            or len(found.flat) != length
+            or found.flat.shape[0] != length
             or found.flat.dtype != flat.dtype
             or found.flat.device != flat.device
         ):
@@ -450,6 +462,8 @@ class MetaGradients:
         view: StepView | None,
         bars: Bars,
         slot_bars: list[Tensor],
+        vector: Weights,
+        scratch: list[Tensor],
     ) -> float:
         """Go back over one step; returns its part of the derivative in the learning rate."""
         theta, slots = kept.theta, kept.slots
@@ -466,10 +480,14 @@ class MetaGradients:
         rate = 0.0
         if self._learn_rate:
             rate = self._rule.rate_derivative(bars.weights.flat, slots, gradient.flat, step + 1)
-        vector = self._weights("vector", theta)
-        scratch = (vector.flat, self._flat("scratch0", theta), self._flat("scratch1", theta))
         self._rule.adjoint(
-            bars.weights.flat, slot_bars, slots, gradient.flat, step + 1, self.guard, scratch
+            bars.weights.flat,
+            slot_bars,
+            slots,
+            gradient.flat,
+            step + 1,
+            self.guard,
+            [vector.flat, *scratch],
         )
         if view is None:
             self.networks.add_products(prepared, vector, bars)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +27,8 @@ from torch.nn import functional
 __all__ = ["AutogradNetworks", "Bars", "DenseNetworks", "Networks", "networks_of"]
 
 
-class Weights(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Weights:
     """Numbers of ``K`` networks, one for each of their ``P`` parameters.
 
     Attributes
@@ -34,15 +36,16 @@ class Weights(NamedTuple):
     flat : Tensor, shape (K * P,)
     parts : list of Tensor, each of shape (K, ...)
         Views of ``flat``, one a parameter.
+    n_networks : int
+        ``K``.
+    layers : list
+        More views, as a kind of network needs them; made once, because each costs a microsecond.
     """
 
     flat: Tensor
     parts: list[Tensor]
-
-    @property
-    def n_networks(self) -> int:
-        """Number of networks."""
-        return len(self.parts[0])
+    n_networks: int
+    layers: list[Any] = field(default_factory=list)
 
 
 class Bars(NamedTuple):
@@ -104,7 +107,7 @@ class Networks(ABC):
         count = len(flat) // self.n_parameters
         parts = torch.split(flat, [count * size for size in self.sizes])
         shapes = self.shapes.values()
-        return Weights(flat, [p.view(count, *s) for p, s in zip(parts, shapes, strict=True)])
+        return Weights(flat, [p.view(count, *s) for p, s in zip(parts, shapes, strict=True)], count)
 
     def named(self, weights: Weights) -> dict[str, Tensor]:
         """By name, shape (K, ...) each; they share memory with the buffer."""
@@ -262,6 +265,28 @@ class AutogradNetworks(Networks):
             bars.labels.add_(found[2])
 
 
+class _Layer(NamedTuple):
+    """Views of one affine map of ``K`` networks.
+
+    Attributes
+    ----------
+    weight, turned : Tensor, shapes (K, n_outputs, n_inputs) and (K, n_inputs, n_outputs)
+    bias : Tensor, shape (K, n_outputs)
+    added : Tensor, shape (K, 1, n_outputs)
+    rows, columns : Tensor, shapes (K * n_outputs, n_inputs) and (n_inputs, K * n_outputs)
+        All networks in one matrix.
+    line : Tensor, shape (1, K * n_outputs)
+    """
+
+    weight: Tensor
+    turned: Tensor
+    bias: Tensor
+    added: Tensor
+    rows: Tensor
+    columns: Tensor
+    line: Tensor
+
+
 class _Pass(NamedTuple):
     """What a forward and backward pass of all networks leaves.
 
@@ -270,6 +295,8 @@ class _Pass(NamedTuple):
     flat : Tensor, shape (n, n_pixels)
     hidden : list of Tensor, each of shape (K, n, width)
         After ReLU.
+    slopes : list of Tensor, each of shape (K, n, width)
+        1 where ReLU lets through, else 0.
     probabilities : Tensor, shape (K, n, n_classes)
     deltas : list of Tensor, each of shape (K, n, n_outputs)
         Derivative of the loss in what each layer puts out before ReLU, first layer first.
@@ -277,6 +304,7 @@ class _Pass(NamedTuple):
 
     flat: Tensor
     hidden: list[Tensor]
+    slopes: list[Tensor]
     probabilities: Tensor
     deltas: list[Tensor]
 
@@ -289,6 +317,11 @@ class _PreparedPass(NamedTuple):
 
 class DenseNetworks(Networks):
     """ReLU perceptrons with derivatives by hand; small activations are kept, not computed anew."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module)
+        self._labels: Tensor | None = None
+        self._masses: Tensor | None = None
 
     @staticmethod
     def knows(module: nn.Module) -> bool:
@@ -313,20 +346,32 @@ class DenseNetworks(Networks):
         owned = len(list(module.parameters())) == 2 * len(parts[::2])  # none is shared
         return affine and owned and not hooks and all(type(p) is nn.ReLU for p in parts[1::2])
 
-    def _layers(self, weights: Weights) -> list[tuple[Tensor, Tensor]]:
-        """Weight (K, n_outputs, n_inputs) and bias (K, n_outputs) of each layer."""
-        return list(zip(weights.parts[::2], weights.parts[1::2], strict=True))
+    def over(self, flat: Tensor) -> Weights:
+        """See `Networks`."""
+        found = super().over(flat)
+        for weight, bias in zip(found.parts[::2], found.parts[1::2], strict=True):
+            rows = weight.view(-1, weight.shape[2])
+            turned, added = weight.transpose(1, 2), bias[:, None]
+            found.layers.append(_Layer(weight, turned, bias, added, rows, rows.T, bias.view(1, -1)))
+        return found
+
+    def _masses_of(self, labels: Tensor) -> Tensor | None:
+        """Sum of the labels of each image, (n, 1); None if all are 1."""
+        if labels is not self._labels:
+            masses: Tensor | None = labels.sum(1, keepdim=True)
+            if labels.device.type == "cpu" and masses is not None and bool((masses == 1.0).all()):
+                masses = None  # elsewhere it would have to be waited for
+            self._labels, self._masses = labels, masses
+        return self._masses
 
     def _forward(self, theta: Weights, flat: Tensor) -> tuple[list[Tensor], Tensor]:
         """Hidden layers, and logits (K, n, n_classes), a new tensor."""
-        layers = self._layers(theta)
-        weight, bias = layers[0]
-        count, n = len(weight), len(flat)
-        out = torch.addmm(bias.view(1, -1), flat, weight.view(-1, flat.shape[1]).T)
-        hidden, current = [], out.view(n, count, -1).transpose(0, 1)
-        for weight, bias in layers[1:]:
+        first, *others = theta.layers
+        out = torch.addmm(first.line, flat, first.columns)
+        hidden, current = [], out.view(flat.shape[0], theta.n_networks, -1).transpose(0, 1)
+        for layer in others:
             hidden.append(current.relu_())
-            current = torch.baddbmm(bias[:, None], hidden[-1], weight.transpose(1, 2))
+            current = torch.baddbmm(layer.added, hidden[-1], layer.turned)
         return hidden, current
 
     def logits(self, theta: Weights, images: Tensor) -> Tensor:
@@ -347,100 +392,93 @@ class DenseNetworks(Networks):
                 if labels.is_floating_point():
                     delta = delta.mul_(labels.sum(1, keepdim=True)).sub_(labels)
                 else:
-                    rows = torch.arange(len(labels), device=labels.device)
+                    rows = torch.arange(labels.shape[0], device=labels.device)
                     delta[:, rows, labels] -= 1.0
-                delta.div_(len(labels))
-                self._write(out, flat, hidden, self._backward(theta, hidden, delta))
+                delta.div_(labels.shape[0])
+                slopes = [seen.sign() for seen in hidden]
+                self._write(out, flat, hidden, self._backward(theta, slopes, delta))
             return losses
 
-    def _backward(self, theta: Weights, hidden: list[Tensor], delta: Tensor) -> list[Tensor]:
+    def _backward(self, theta: Weights, slopes: list[Tensor], delta: Tensor) -> list[Tensor]:
         """Differentiate the loss in each layer's output, first layer first."""
         deltas = [delta]
-        for (weight, _), seen in zip(self._layers(theta)[:0:-1], hidden[::-1], strict=True):
-            deltas.append(torch.bmm(deltas[-1], weight).mul_(seen.sign()))
+        for layer, slope in zip(theta.layers[:0:-1], slopes[::-1], strict=True):
+            deltas.append(torch.bmm(deltas[-1], layer.weight).mul_(slope))
         return deltas[::-1]
 
     def _write(
         self, out: Weights, flat: Tensor, hidden: list[Tensor], deltas: list[Tensor]
     ) -> None:
         """Write the gradient in the weights."""
-        layers = self._layers(out)
-        weight, bias = layers[0]
-        torch.sum(deltas[0], 1, out=bias)
-        torch.mm(_rows(deltas[0]).T, flat, out=weight.view(-1, flat.shape[1]))
-        for (weight, bias), seen, delta in zip(layers[1:], hidden, deltas[1:], strict=True):
-            torch.sum(delta, 1, out=bias)
-            torch.bmm(delta.transpose(1, 2), seen, out=weight)
+        first, *others = out.layers
+        torch.sum(deltas[0], 1, out=first.bias)
+        torch.mm(_rows(deltas[0]).T, flat, out=first.rows)
+        for layer, seen, delta in zip(others, hidden, deltas[1:], strict=True):
+            torch.sum(delta, 1, out=layer.bias)
+            torch.bmm(delta.transpose(1, 2), seen, out=layer.weight)
 
     def gradient(self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights) -> _Pass:
         """See `Networks`."""
-        with torch.no_grad():
-            flat = images.flatten(1)
-            hidden, logits = self._forward(theta, flat)
-            probabilities = logits.softmax(-1)
-            delta = probabilities * labels.sum(1, keepdim=True)
-            delta.sub_(labels).div_(len(labels))
-            deltas = self._backward(theta, hidden, delta)
-            self._write(out, flat, hidden, deltas)
-            return _Pass(flat, hidden, probabilities, deltas)
+        flat = images.flatten(1)
+        hidden, logits = self._forward(theta, flat)
+        probabilities = logits.softmax(-1)
+        masses = self._masses_of(labels)
+        delta = probabilities if masses is None else probabilities * masses
+        delta = torch.sub(delta, labels).div_(labels.shape[0])
+        slopes = [seen.sign() for seen in hidden]
+        deltas = self._backward(theta, slopes, delta)
+        self._write(out, flat, hidden, deltas)
+        return _Pass(flat, hidden, slopes, probabilities, deltas)
 
     def again(
         self, theta: Weights, images: Tensor, labels: Tensor, kept: Any, *, out: Weights | None
     ) -> _PreparedPass:
         """See `Networks`."""
         if out is not None:
-            with torch.no_grad():
-                self._write(out, kept.flat, kept.hidden, kept.deltas)
+            self._write(out, kept.flat, kept.hidden, kept.deltas)
         return _PreparedPass(theta, labels, kept)
 
     def add_products(self, prepared: Any, vector: Weights, bars: Bars) -> None:
         """See `Networks`."""
-        theta, labels, (flat, hidden, probabilities, deltas) = prepared
-        with torch.no_grad():
-            layers, along = self._layers(theta), self._layers(vector)
-            count, (n, pixels) = len(layers[0][0]), flat.shape
-            # tangents forward
-            step, bias = along[0]
-            moved = torch.addmm(bias.view(1, -1), flat, step.view(-1, pixels).T)
-            moved = moved.view(n, count, -1).transpose(0, 1)
-            tangents = []
-            for (weight, _), (step, bias), seen in zip(layers[1:], along[1:], hidden, strict=True):
-                tangents.append(moved.mul_(seen.sign()))
-                moved = torch.baddbmm(bias[:, None], seen, step.transpose(1, 2))
-                moved.baddbmm_(tangents[-1], weight.transpose(1, 2))
-            # of the loss's derivative in the logits
-            centred = moved - (probabilities * moved).sum(-1, keepdim=True)
-            if bars.labels is not None:
-                bars.labels.sub_(centred.sum(0), alpha=1.0 / n)
-            turn = centred.mul_(probabilities).mul_(labels.sum(1, keepdim=True) / n)
-            # tangents of the backward pass
-            targets = self._layers(bars.weights)
-            for i in range(len(layers) - 1, 0, -1):
-                target, bias = targets[i]
-                seen, tangent, delta = hidden[i - 1], tangents[i - 1], deltas[i]
-                bias.add_(turn.sum(1))
-                target.baddbmm_(turn.transpose(1, 2), seen)
-                target.baddbmm_(delta.transpose(1, 2), tangent)
-                turn = torch.bmm(turn, layers[i][0]).baddbmm_(delta, along[i][0]).mul_(seen.sign())
-            target, bias = targets[0]
-            bias.add_(turn.sum(1))
-            target.view(-1, pixels).addmm_(_rows(turn).T, flat)
-            self._add_images(bars.images, turn, deltas[0], layers[0][0], along[0][0], flat)
-
-    @staticmethod
-    def _add_images(
-        images: Tensor, turn: Tensor, delta: Tensor, weight: Tensor, step: Tensor, flat: Tensor
-    ) -> None:
-        n, pixels = flat.shape
-        if images.numel() == flat.numel():  # summed over networks
-            target = images.view(n, pixels)
-            target.addmm_(_rows(turn), weight.view(-1, pixels))
-            target.addmm_(_rows(delta), step.view(-1, pixels))
+        theta, labels, (flat, hidden, slopes, probabilities, deltas) = prepared
+        layers, along, n = theta.layers, vector.layers, flat.shape[0]
+        # tangents forward
+        moved = torch.addmm(along[0].line, flat, along[0].columns)
+        moved = moved.view(n, theta.n_networks, -1).transpose(0, 1)
+        tangents = []
+        for i, (seen, slope) in enumerate(zip(hidden, slopes, strict=True), 1):
+            tangents.append(moved.mul_(slope))
+            moved = torch.baddbmm(along[i].added, seen, along[i].turned)
+            moved.baddbmm_(tangents[-1], layers[i].turned)
+        # of the loss's derivative in the logits
+        centred = moved - (probabilities * moved).sum(-1, keepdim=True)
+        if bars.labels is not None:
+            bars.labels.sub_(centred.sum(0), alpha=1.0 / n)
+        turn, masses = centred.mul_(probabilities).div_(n), self._masses_of(labels)
+        if masses is not None:
+            turn.mul_(masses)
+        # tangents of the backward pass
+        targets = bars.weights.layers
+        for i in range(len(layers) - 1, 0, -1):
+            seen, tangent, delta = hidden[i - 1], tangents[i - 1], deltas[i]
+            targets[i].bias.add_(turn.sum(1))
+            targets[i].weight.baddbmm_(turn.transpose(1, 2), seen)
+            targets[i].weight.baddbmm_(delta.transpose(1, 2), tangent)
+            turn = torch.bmm(turn, layers[i].weight).baddbmm_(delta, along[i].weight)
+            turn.mul_(slopes[i - 1])
+        targets[0].bias.add_(turn.sum(1))
+        rows = _rows(turn)
+        targets[0].rows.addmm_(rows.T, flat)
+        if bars.images.numel() == flat.numel():  # summed over networks
+            target = bars.images.view(flat.shape)
+            target.addmm_(rows, layers[0].rows).addmm_(_rows(deltas[0]), along[0].rows)
         else:
-            target = images.view(len(weight), n, pixels)
-            target.baddbmm_(turn, weight).baddbmm_(delta, step)
+            target = bars.images.view(theta.n_networks, *flat.shape)
+            target.baddbmm_(turn, layers[0].weight).baddbmm_(deltas[0], along[0].weight)
 
 
 def _rows(batched: Tensor) -> Tensor:
     """(K, n, width) to (n, K * width), the networks side by side."""
+    if batched.shape[0] == 1:
+        return batched[0]
     return batched.transpose(0, 1).reshape(batched.shape[1], -1)

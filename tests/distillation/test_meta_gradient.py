@@ -11,10 +11,12 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from fragile_learning.distillation.block_products import BlockNetworks  # noqa: E402
 from fragile_learning.distillation.meta_gradient import (  # noqa: E402
     MetaGradients,
     directional_derivatives,
     meta_gradient,
+    networks_of,
     train,
 )
 from fragile_learning.distillation.models import MLP, ConvNet, draw_parameters  # noqa: E402
@@ -89,8 +91,8 @@ class Odd(nn.Module):
 
 def problem(name, n_networks=2):
     draw = torch.Generator().manual_seed(3)
-    if name == "conv":
-        shape = (2, 8, 8)
+    if name.startswith("conv"):
+        shape = {"conv": (2, 8, 8), "conv odd": (1, 6, 10), "conv 28": (1, 28, 28)}[name]
         module = ConvNet(shape, width=3, depth=2, n_classes=3)
     else:
         shape = (5,)
@@ -151,7 +153,7 @@ def by_autograd(
     return torch.stack(losses).detach(), torch.autograd.grad(total, [*leaves, rate])
 
 
-@pytest.mark.parametrize("name", ["mlp", "deep", "linear", "odd", "conv"])
+@pytest.mark.parametrize("name", ["mlp", "deep", "linear", "odd", "conv", "conv odd", "conv 28"])
 @pytest.mark.parametrize("kind", RULES)
 @pytest.mark.parametrize("window", [5, 3])
 def test_equals_autograd_through_the_run(name, kind, window):
@@ -250,9 +252,17 @@ def test_checkpoints_change_no_bit(name):
         assert torch.equal(plain.images, marked.images)
 
 
-@pytest.mark.parametrize("kind_of", [DenseNetworks, AutogradNetworks])
-def test_networks_apart_have_the_mean_gradient(kind_of):
-    module, parameters, *rest = problem("deep", n_networks=3)
+@pytest.mark.parametrize(
+    ("kind_of", "name"),
+    [
+        (DenseNetworks, "deep"),
+        (AutogradNetworks, "deep"),
+        (BlockNetworks, "conv"),
+        (AutogradNetworks, "conv"),
+    ],
+)
+def test_networks_apart_have_the_mean_gradient(kind_of, name):
+    module, parameters, *rest = problem(name, n_networks=3)
     apart = MetaGradients(kind_of(module), RULES["adam"], per_network=True)
     found = apart(parameters, *rest, Window(6, 4))
     together = meta_gradient(module, parameters, *rest, optimizer=RULES["adam"], run=Window(6, 4))
@@ -263,14 +273,15 @@ def test_networks_apart_have_the_mean_gradient(kind_of):
         torch.testing.assert_close(found.images[k], alone.images, rtol=1e-11, atol=1e-15)
 
 
+@pytest.mark.parametrize("name", ["mlp", "conv"])
 @pytest.mark.parametrize("per_network", [False, True])
-def test_views_are_differentiated(per_network):
+def test_views_are_differentiated(per_network, name):
     """A batch of two images a step, mirrored and scaled."""
-    module, *rest = problem("mlp")
+    module, *rest = problem(name)
 
     def view(step, x, y):
         rows = [step % 4, (step + 1) % 4]
-        return x[rows].flip(1) * (1 + 0.1 * step), y[rows]
+        return x[rows].flip(-1) * (1 + 0.1 * step), y[rows]
 
     run = Window(6, 4)
     _, (images, labels, _) = by_autograd(module, *rest, RULES["adam"], run, view=view)
@@ -397,3 +408,38 @@ def test_bad_input():
         Unroll(n_steps=4, window=1, skip_first=True)
     with pytest.raises(ValueError, match="lengths must rise"):
         train(module, parameters, images, labels, optimizer=RULES["sgd"], lengths=[3, 2])
+
+
+def test_structure_chooses_the_closed_form():
+    kinds = {
+        DenseNetworks: [MLP((4,)), nn.Sequential(nn.Linear(4, 3)), problem("deep")[0]],
+        BlockNetworks: [ConvNet((1, 28, 28), width=2), problem("conv")[0]],
+        AutogradNetworks: [
+            problem("odd")[0],
+            problem("conv odd")[0],
+            ConvNet((1, 8, 8), width=2, depth=1, bias=True),
+            nn.Sequential(nn.Linear(4, 3, bias=False)),
+            nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)),
+            nn.Sequential(nn.Linear(4, 3), nn.ReLU()),
+            nn.Sequential(shared := nn.Linear(4, 4), nn.ReLU(), shared),
+        ],
+    }
+    for kind, modules in kinds.items():
+        assert {type(networks_of(module)) for module in modules} == {kind}
+    hooked = MLP((4,))
+    hooked[1].register_forward_hook(lambda *_: None)
+    assert type(networks_of(hooked)) is AutogradNetworks
+
+
+@pytest.mark.parametrize("name", ["deep", "conv 28"])
+def test_closed_forms_are_the_generic_ones_in_single_precision(name):
+    module, parameters, *rest = problem(name)
+    rest = [t.float() if t.is_floating_point() else t for t in rest]
+    module, parameters = module.float(), {n: p.float() for n, p in parameters.items()}
+    rule = InnerOptimizer(kind="momentum", learning_rate=0.05)
+    ours, generic = (
+        MetaGradients(kind(module), rule)(parameters, *rest, Window(6, 4)).images
+        for kind in (type(networks_of(module)), AutogradNetworks)
+    )
+    assert ours.dtype == torch.float32
+    assert (ours - generic).norm() < 1e-4 * generic.norm()

@@ -14,9 +14,14 @@ from torch import Tensor, nn
 from fragile_learning._validation import as_generator, real_number, whole_number
 from fragile_learning.distillation.augment import apply_change, draw_change
 from fragile_learning.distillation.distilled import DistilledSet, LabelledImages, labelled
-from fragile_learning.distillation.meta_gradient import MetaGradients, StepView, train
+from fragile_learning.distillation.meta_gradient import (
+    MetaGradients,
+    StepView,
+    networks_of,
+    train,
+)
 from fragile_learning.distillation.models import draw_parameters
-from fragile_learning.distillation.products import DenseNetworks, Networks, networks_of
+from fragile_learning.distillation.products import DenseNetworks, Networks
 from fragile_learning.distillation.settings import InnerOptimizer, Unroll
 from fragile_learning.statistics import Interval
 

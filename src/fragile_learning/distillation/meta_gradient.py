@@ -29,7 +29,14 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 
 from fragile_learning._validation import real_number, whole_number
-from fragile_learning.distillation.products import Bars, Networks, Weights, networks_of
+from fragile_learning.distillation.block_products import BlockNetworks
+from fragile_learning.distillation.products import (
+    AutogradNetworks,
+    Bars,
+    DenseNetworks,
+    Networks,
+    Weights,
+)
 from fragile_learning.distillation.settings import InnerOptimizer, Window
 
 __all__ = [
@@ -38,6 +45,7 @@ __all__ = [
     "StepView",
     "directional_derivatives",
     "meta_gradient",
+    "networks_of",
     "train",
 ]
 
@@ -73,6 +81,26 @@ class MetaGradient(NamedTuple):
     def loss(self) -> float:
         """Mean of the losses."""
         return float(self.losses.mean())
+
+
+def networks_of(module: nn.Module) -> Networks:
+    """Choose how to differentiate a module: written out where its structure is known.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    Networks
+        `DenseNetworks` for a sequence [flatten,] linear, ReLU, linear, ..., linear, all with
+        biases; `BlockNetworks` for a `models.ConvNet` without convolution biases whose maps have
+        even sides; else `AutogradNetworks`.
+    """
+    for kind in (DenseNetworks, BlockNetworks):
+        if kind.knows(module):
+            return kind(module)
+    return AutogradNetworks(module)
 
 
 # ruff: noqa: ARG002 - all optimisers take the same
@@ -345,6 +373,7 @@ class MetaGradients:
         n_steps = whole_number("run.n_steps", run.n_steps)
         window = whole_number("run.window", run.window, maximum=n_steps)
         first = n_steps - window
+        images = images.detach()  # a new object: what is kept of images goes by identity
         theta = self._start(parameters, images)
         known = _class_weights(self.networks, theta, images, labels)
         with torch.no_grad():
@@ -428,7 +457,7 @@ class MetaGradients:
         moments = len(slots) if self._rule.needs_gradient or self._learn_rate else 0
         for i, step in enumerate(steps):
             x, y = _seen(view, step, images, labels)
-            passed = self.networks.gradient(theta, x, y, out=gradient)
+            passed = self.networks.gradient(theta, x, y, out=gradient, keep=keep)
             if keep:
                 before = self._weights(f"step{i}", theta)
                 before.flat.copy_(theta.flat)
@@ -644,6 +673,7 @@ def train(
     if not wanted or wanted != sorted(set(wanted)):
         raise ValueError(f"lengths must rise and have at least one entry, got {wanted}")
     rule = _RULES[optimizer.kind](optimizer)
+    images = images.detach()
     theta = networks.over(networks.pack(parameters).flat.to(images.dtype))
     known = _class_weights(networks, theta, images, labels)
     found = []

@@ -104,13 +104,16 @@ class ConvNet(nn.Module):
             raise ValueError(
                 f"depth must leave something of a picture of {tuple(input_shape)}, got {size}"
             )
+        self.bias, self.padding, self.eps = bias, 3 if wide else 1, 1e-5
+        self.sides: list[int] = []  # height and width of each block's maps
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
         with torch.random.fork_rng(devices=[]):  # new weights are drawn by `draw_parameters`
             for i in range(size):
-                padding = 3 if wide and i == 0 else 1
+                padding = 1 if i else self.padding
                 inputs = channels if i == 0 else count
+                self.sides += [height >> i, breadth >> i]
                 self.convolutions.append(nn.Conv2d(inputs, count, 3, padding=padding, bias=bias))
-                self.norms.append(nn.GroupNorm(count, count))
+                self.norms.append(nn.GroupNorm(count, count, eps=self.eps))
             pixels = (height >> size) * (breadth >> size)
             self.head = nn.Linear(count * pixels, whole_number("n_classes", n_classes))
 

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 # ruff: noqa: ARG002 - all kinds of networks take the same
 
-__all__ = ["AutogradNetworks", "Bars", "DenseNetworks", "Networks", "networks_of"]
+__all__ = ["AutogradNetworks", "Bars", "DenseNetworks", "Networks", "Weights", "cross_entropies"]
 
 
 @dataclass(slots=True, eq=False)
@@ -127,8 +127,13 @@ class Networks(ABC):
         """
 
     @abstractmethod
-    def gradient(self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights) -> Any:
-        """Write the gradient of each network's loss to ``out``; what is returned helps `again`."""
+    def gradient(
+        self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights, keep: bool = False
+    ) -> Any:
+        """Write the gradient of each network's loss to ``out``.
+
+        With ``keep``, what is returned is what `again` needs. Called without gradients of torch.
+        """
 
     @abstractmethod
     def again(
@@ -157,24 +162,14 @@ def _refuse_random(module: nn.Module) -> None:
             )
 
 
-def networks_of(module: nn.Module) -> Networks:
-    """Choose how to differentiate a module: written out where its structure is known.
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of each network, (K,).
 
     Parameters
     ----------
-    module : torch.nn.Module
-
-    Returns
-    -------
-    Networks
-        `DenseNetworks` for a sequence [flatten,] linear, ReLU, linear, ..., linear, all with
-        biases; else `AutogradNetworks`.
+    logits : Tensor, shape (K, n, n_classes)
+    labels : Tensor, shape (n,) of int64, or weights of classes (n, n_classes)
     """
-    return DenseNetworks(module) if DenseNetworks.knows(module) else AutogradNetworks(module)
-
-
-def _cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
-    """Of each network, (K,), from logits (K, n, n_classes)."""
     logs = functional.log_softmax(logits, dim=-1)
     if labels.is_floating_point():
         return (logs * labels).sum((1, 2)) / -labels.shape[0]
@@ -225,15 +220,17 @@ class AutogradNetworks(Networks):
     ) -> Tensor:
         """See `Networks`."""
         if out is None:
-            return _cross_entropies(self.logits(theta, images), labels)
+            return cross_entropies(self.logits(theta, images), labels)
         with torch.enable_grad():
             leaf = theta.flat.detach().requires_grad_()
-            found = _cross_entropies(self._call(self.over(leaf).parts, images, False), labels)
+            found = cross_entropies(self._call(self.over(leaf).parts, images, False), labels)
             (gradient,) = torch.autograd.grad(found.sum(), leaf)
         out.flat.copy_(gradient)
         return found.detach()
 
-    def gradient(self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights) -> Any:
+    def gradient(
+        self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights, keep: bool = False
+    ) -> Any:
         """See `Networks`."""
         self.losses(theta, images, labels, out=out)
         return None
@@ -248,7 +245,7 @@ class AutogradNetworks(Networks):
             seen = images.detach().expand(theta.n_networks, *images.shape).requires_grad_()
             known = labels.detach().requires_grad_()
             logits = self._call(self.over(leaf).parts, seen, paired=True)
-            loss = _cross_entropies(logits, known).sum()
+            loss = cross_entropies(logits, known).sum()
             (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
         if out is not None:
             out.flat.copy_(gradient.detach())
@@ -386,7 +383,7 @@ class DenseNetworks(Networks):
         with torch.no_grad():
             flat = images.flatten(1)
             hidden, logits = self._forward(theta, flat)
-            losses = _cross_entropies(logits, labels)
+            losses = cross_entropies(logits, labels)
             if out is not None:
                 delta = logits.softmax(-1)
                 if labels.is_floating_point():
@@ -417,7 +414,9 @@ class DenseNetworks(Networks):
             torch.sum(delta, 1, out=layer.bias)
             torch.bmm(delta.transpose(1, 2), seen, out=layer.weight)
 
-    def gradient(self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights) -> _Pass:
+    def gradient(
+        self, theta: Weights, images: Tensor, labels: Tensor, *, out: Weights, keep: bool = False
+    ) -> _Pass:
         """See `Networks`."""
         flat = images.flatten(1)
         hidden, logits = self._forward(theta, flat)

@@ -106,6 +106,7 @@ class BlockNetworks(Networks):
         self._eps = module.eps
         self._patches: tuple[Tensor, Tensor] | None = None
         self._pools: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
+        self._rooms: dict[tuple[str, int], Tensor] = {}
 
     @staticmethod
     def knows(module: nn.Module) -> bool:
@@ -133,17 +134,36 @@ class BlockNetworks(Networks):
 
     # --- parts of a block ---
 
+    def _room(self, name: str, i: int, like: Tensor, shape: torch.Size | None = None) -> Tensor:
+        """Memory for a map of block i that the next one of that name overwrites.
+
+        Fresh memory of this size costs more than what is computed in it.
+        """
+        size = like.shape if shape is None else shape
+        found = self._rooms.get((name, i))
+        if (
+            found is None
+            or found.shape != size
+            or found.dtype != like.dtype
+            or found.device != like.device
+        ):
+            found = self._rooms[name, i] = like.new_empty(size)
+        return found
+
     def _pool(self, maps: Tensor) -> Tensor:
         """Mean of two by two, as a matrix product: two rows of a map, one of the pooled map."""
         n, channels, height, width = maps.shape
         out = maps.reshape(-1, 2 * width) @ self._pooling(width, maps)
         return out.view(n, channels, height // 2, width // 2)
 
-    def _unpool(self, pooled: Tensor) -> Tensor:
-        """Adjoint of `_pool`."""
+    def _unpool(self, pooled: Tensor, name: str, i: int) -> Tensor:
+        """Adjoint of `_pool`, in the room of that name."""
         n, channels, height, width = pooled.shape
-        out = pooled.reshape(-1, width) @ self._pooling(2 * width, pooled).T
-        return out.view(n, channels, 2 * height, 2 * width)
+        size = torch.Size((n, channels, 2 * height, 2 * width))
+        out = self._room(name, i, pooled, size)
+        rows = pooled.reshape(-1, width)
+        torch.mm(rows, self._pooling(2 * width, pooled).T, out=out.view(-1, 4 * width))
+        return out
 
     def _pooling(self, width: int, like: Tensor) -> Tensor:
         """Matrix (2 width, width / 2) that takes two rows to their pooled one."""
@@ -176,7 +196,7 @@ class BlockNetworks(Networks):
         return torch.bmm(bar.flatten(2), seen.transpose(1, 2)).sum(0).view(like.shape)
 
     def _block(self, i: int, part: _Part, seen: Tensor) -> tuple[_Maps, Tensor]:
-        """One block forward: what it leaves, and its output before pooling."""
+        """One block forward: what it leaves, and its output."""
         out = self._convolved(i, part.kernel, seen)
         n, channels, height, width = out.shape
         normal, _, rate = torch.native_group_norm(
@@ -184,17 +204,22 @@ class BlockNetworks(Networks):
         )
         raised = torch.mul(normal, part.scale, out=out).add_(part.shift).relu_()
         rate = rate.view(n, channels, 1, 1)
-        return _Maps(seen, normal, rate, torch.sign(raised)), raised
+        pooled = self._pool(raised)
+        return _Maps(seen, normal, rate, raised.sign_()), pooled
 
-    @staticmethod
-    def _slope(part: _Part, normal: Tensor) -> Tensor:
-        return torch.mul(normal, part.scale).add_(part.shift).relu_().sign_()
+    def _slope(self, i: int, part: _Part, normal: Tensor) -> Tensor:
+        room = self._room("slope", i, normal)
+        return torch.mul(normal, part.scale, out=room).add_(part.shift).relu_().sign_()
 
-    @staticmethod
-    def _project(bar: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _mean_product(self, i: int, one: Tensor, other: Tensor) -> Tensor:
+        """Mean of the product of two maps, (n, channels, 1, 1)."""
+        room = self._room("product", i, one)
+        return torch.mul(one, other, out=room).mean((2, 3), keepdim=True)
+
+    def _project(self, i: int, bar: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``N(bar)`` in place, and the means of bar and bar times normal, (n, channels, 1, 1)."""
         mean = bar.mean((2, 3), keepdim=True)
-        along = (bar * normal).mean((2, 3), keepdim=True)
+        along = self._mean_product(i, bar, normal)
         return bar.sub_(mean).addcmul_(normal, along, value=-1.0), mean, along
 
     # --- whole networks ---
@@ -203,9 +228,8 @@ class BlockNetworks(Networks):
         """Compute maps of all blocks, features (n, n_features) and logits."""
         seen, maps = self._patches_of(images), []
         for i, part in enumerate(one.blocks):
-            left, raised = self._block(i, part, seen)
+            left, seen = self._block(i, part, seen)
             maps.append(left)
-            seen = self._pool(raised)
         features = seen.flatten(1)
         return maps, features, torch.addmm(one.bias, features, one.weight.T)
 
@@ -220,7 +244,8 @@ class BlockNetworks(Networks):
         pooled_bars = [bar]
         for i in range(self._depth - 1, -1, -1):
             part, target, left = one.blocks[i], out.blocks[i], maps[i]
-            turned, mean, along = self._project(self._unpool(bar).mul_(left.slope), left.normal)
+            turned = self._unpool(bar, "turned", i).mul_(left.slope)
+            turned, mean, along = self._project(i, turned, left.normal)
             places = left.normal.shape[2] * left.normal.shape[3]
             torch.mul(mean.sum(0), places, out=target.shift)
             torch.mul(along.sum(0), places, out=target.scale)
@@ -310,10 +335,10 @@ class BlockNetworks(Networks):
         n = len(images)
         first, _ = self._block(0, one.blocks[0], self._patches_of(images))
         maps = [first]
-        for part, seen, normal, rate in zip(
-            one.blocks[1:], kept.seen, kept.normal, kept.rate, strict=True
+        for i, (seen, normal, rate) in enumerate(
+            zip(kept.seen, kept.normal, kept.rate, strict=True), 1
         ):
-            maps.append(_Maps(seen, normal, rate, self._slope(part, normal)))
+            maps.append(_Maps(seen, normal, rate, self._slope(i, one.blocks[i], normal)))
         # tangents forward
         tangents: list[tuple[Tensor | None, Tensor, Tensor]] = []  # of seen, of normal; mean(z c')
         moved: Tensor | None = None
@@ -321,10 +346,11 @@ class BlockNetworks(Networks):
             change = self._convolved(i, step.kernel, left.seen)
             if moved is not None:
                 change.add_(self._convolved(i, part.kernel, moved))
-            change, _, pull = self._project(change, left.normal)
+            change, _, pull = self._project(i, change, left.normal)
             change.mul_(left.rate)
             tangents.append((moved, change, pull))
-            raised = torch.mul(change, part.scale).addcmul_(left.normal, step.scale)
+            room = self._room("raised", i, change)
+            raised = torch.mul(change, part.scale, out=room).addcmul_(left.normal, step.scale)
             moved = self._pool(raised.add_(step.shift).mul_(left.slope))
         assert moved is not None  # noqa: S101 - depth is at least 1
         # of the loss's derivative in the logits
@@ -343,17 +369,17 @@ class BlockNetworks(Networks):
         for i in range(self._depth - 1, -1, -1):
             part, step, left, goal = one.blocks[i], along.blocks[i], maps[i], target.blocks[i]
             seen_change, change, pull = tangents[i]
-            plain = self._unpool(kept.pooled_bars[i]).mul_(left.slope)
-            turned = self._unpool(bar).mul_(left.slope)
+            plain = self._unpool(kept.pooled_bars[i], "plain", i).mul_(left.slope)
+            turned = self._unpool(bar, "turned", i).mul_(left.slope)
             places = left.normal.shape[2] * left.normal.shape[3]
-            crossed = (plain * change).mean((2, 3), keepdim=True)
+            crossed = self._mean_product(i, plain, change)
             goal.shift.add_(turned.sum((0, 2, 3))[:, None, None])
-            straight = (turned * left.normal).mean((2, 3), keepdim=True)
+            straight = self._mean_product(i, turned, left.normal)
             goal.scale.add_((straight + crossed).sum(0), alpha=places)
             # e = gamma' u_bar + gamma u_bar', the tangent of the bar of what is normalised
             turned.mul_(part.scale).addcmul_(plain, step.scale)
-            plain, _, weight = self._project(plain, left.normal)
-            turned, _, _ = self._project(turned, left.normal)
+            plain, _, weight = self._project(i, plain, left.normal)
+            turned, _, _ = self._project(i, turned, left.normal)
             inner = part.scale * crossed  # the rest of the tangent of mean(gamma u_bar z)
             turned.addcmul_(change, part.scale * weight, value=-1.0)
             turned.addcmul_(left.normal, inner, value=-1.0)

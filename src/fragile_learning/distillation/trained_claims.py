@@ -157,7 +157,7 @@ def _cents(values: Any) -> str:
 def _exact(tables: Tables) -> Verdict:
     frame = _table(tables, "derivatives")
     worst = {
-        against: float(rows_with(frame, against=against)["difference"].max())
+        against: float(rows_with(frame, against=against)["difference"].to_numpy().max())
         for against in ("finite differences", "adjoint")
     }
     agrees = worst["finite differences"] <= _FINITE_DIFFERENCES and worst["adjoint"] <= _MODES
@@ -581,8 +581,9 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         "and several-networks modes to the adjoint; gradient descent, momentum, Adam; several "
         "windows; float64.",
         margin="1e-6 from finite differences, 1e-12 between modes",
-        margin_reason="In trials, central differences with a step of 1e-5 were off by 1e-8 or so "
-        "of the largest entry, once by 1e-7; modes do the same arithmetic in another order.",
+        margin_reason="In trials, central differences with a step of 1e-5 were off by 2e-8 of the "
+        "largest entry at most, in runs that stay away from places without a derivative; modes do "
+        "the same arithmetic in another order.",
         experiments=("derivatives",),
         judge=_exact,
     ),

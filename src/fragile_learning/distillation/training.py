@@ -21,7 +21,11 @@ from fragile_learning._validation import as_generator, choice, real_number, whol
 from fragile_learning.datasets import load
 from fragile_learning.distillation import baselines
 from fragile_learning.distillation.distilled import DistilledSet, LabelledImages, labelled
-from fragile_learning.distillation.meta_gradient import MetaGradients, directional_derivatives
+from fragile_learning.distillation.meta_gradient import (
+    MetaGradients,
+    directional_derivatives,
+    train,
+)
 from fragile_learning.distillation.models import MLP, ConvNet, ResNet, Vgg, draw_parameters
 from fragile_learning.distillation.preprocessing import standardise
 from fragile_learning.distillation.ratbptt import DistillConfig, RatBptt
@@ -66,6 +70,7 @@ BASELINES = ("random real", "class means", "herding", "k-centre")
 ARCHITECTURES = ("MLP", "wider MLP", "deeper MLP", "ConvNet", "ResNet", "VGG")
 
 _N_CLASSES = 10
+_DRAWS, _SMOOTH = 200, 1e-3  # of a run with derivatives everywhere, and how far from none it is
 _NO_LIMIT = 10**6  # outer steps, where the budget decides
 
 
@@ -413,8 +418,10 @@ def compare_derivatives(
 ) -> list[dict[str, int | float | str]]:
     """Compare the modes of the meta-gradient with each other and with finite differences.
 
-    A perceptron 3-4-2 with five distilled images in float64. Finite differences and the mode
-    "graph" follow a run that is written out here and shares no code with the library.
+    A perceptron 3-4-2 with five distilled images in float64, drawn again until the run stays away
+    from places without a derivative (a ReLU at 0, a gradient of 0 under Adam), where differences
+    tell nothing (sheet, section 8). Finite differences and the mode "graph" follow a run that is
+    written out here and shares no code with the library.
 
     Parameters
     ----------
@@ -430,13 +437,17 @@ def compare_derivatives(
     """
     draws = as_generator(rng)
     module = MLP((3,), widths=(4,), n_classes=2).double()
-    start = draw_parameters(module, n_networks=3, generator=_torch_rng(draws))
-    start = {name: 2.0 * tensor for name, tensor in start.items()}  # livelier hidden units
-    one = {name: tensor[:1] for name, tensor in start.items()}
-    images = torch.from_numpy(draws.standard_normal((5, 3)))
-    labels = torch.tensor([0, 1, 0, 1, 0])
-    outer = torch.from_numpy(draws.standard_normal((12, 3)))
-    classes = torch.arange(12) % 2
+    labels, classes = torch.tensor([0, 1, 0, 1, 0]), torch.arange(12) % 2
+    for _ in range(_DRAWS):
+        start = draw_parameters(module, n_networks=3, generator=_torch_rng(draws))
+        start = {name: 2.0 * tensor for name, tensor in start.items()}  # livelier hidden units
+        one = {name: tensor[:1] for name, tensor in start.items()}
+        images = torch.from_numpy(draws.standard_normal((5, 3)))
+        outer = torch.from_numpy(draws.standard_normal((12, 3)))
+        if _distance(module, one, images, labels, outer, optimizer, n_steps) > _SMOOTH:
+            break
+    else:
+        raise RuntimeError(f"none of {_DRAWS} draws stays {_SMOOTH} away from kinks")
     directions = torch.from_numpy(draws.standard_normal((2, *images.shape)))
     rows: list[dict[str, int | float | str]] = []
     for window in windows:
@@ -496,6 +507,37 @@ def compare_derivatives(
     return rows
 
 
+def _distance(
+    module: nn.Module,
+    parameters: dict[str, Tensor],
+    images: Tensor,
+    labels: Tensor,
+    outer: Tensor,
+    optimizer: InnerOptimizer,
+    n_steps: int,
+) -> float:
+    """Find the least root of a second moment, or input of a ReLU, in a run of a network."""
+    kept = train(
+        module, parameters, images, labels, optimizer=optimizer, lengths=range(n_steps + 1)
+    )
+    least, second = [], optimizer.betas[1]
+    squares = torch.zeros(())
+    for t, weights in enumerate(kept, 1):
+        first, bias, last, shift = (tensor[0].requires_grad_() for tensor in weights.values())
+        seen = images if t <= n_steps else outer
+        inputs = seen @ first.T + bias
+        least.append(float(inputs.detach().abs().min()))
+        if t > n_steps:
+            break
+        loss = nn.functional.cross_entropy(torch.relu(inputs) @ last.T + shift, labels)
+        parts = torch.autograd.grad(loss, (first, bias, last, shift))
+        gradient = torch.cat([part.flatten() for part in parts])
+        squares = second * squares + (1.0 - second) * gradient.square()
+        roots = (squares / (1.0 - second**t)).sqrt()
+        least.append(float(roots.min()))
+    return min(least)
+
+
 def _written_out(
     parameters: Mapping[str, Tensor],
     images: Tensor,
@@ -506,7 +548,10 @@ def _written_out(
     optimizer: InnerOptimizer,
     run: Window,
 ) -> Tensor:
-    """Outer loss of one perceptron with a hidden layer; steps before the window see ``frozen``."""
+    """Outer loss of one perceptron with a hidden layer; steps before the window see ``frozen``.
+
+    Without units that are dead in all steps, where the root of the second moment is not smooth.
+    """
     theta = [tensor[0].clone().requires_grad_() for tensor in parameters.values()]
     first = [torch.zeros_like(tensor) for tensor in theta]
     second = [torch.zeros_like(tensor) for tensor in theta]

@@ -267,7 +267,8 @@ def variance_figure(table: pd.DataFrame) -> Figure:
             title={"MLP": "perceptron, digits"}.get(network, f"{network}, Fashion-MNIST"),
         )
     for (optimiser, eps, data), look in looks.items():
-        name = rf"Adam, $\epsilon$ = {eps:g}" if optimiser == "Adam" else "gradient descent"
+        power = f"10^{{{round(np.log10(eps))}}}"
+        name = rf"Adam, $\epsilon = {power}$" if optimiser == "Adam" else "gradient descent"
         axes_list[0].plot([], [], label=f"{name}, {data}", **look)
     legend_above(axes_list[0], 2)
     return figure

@@ -5,7 +5,7 @@ out-of-place operations, `create_graph=True` in each step of the window, then on
 the outer loss to the images; the steps before the window are cut off; one network at a time. Both
 sides compute the same gradient. Memory is the peak of a fresh process above its start.
 
-Cases are those of the sheet, one image per class of ten. A to C have goals: at least 2 times (C, 8
+Cases are those of the plan, one image per class of ten. A to C have goals: at least 2 times (C, 8
 networks: 4 times) as fast with at most a third of the memory for each network at once. D and E are
 bound by convolutions, which no order of differentiation removes, at the peak of one processor core:
 they have no goal for time. The floor counts forward and backward passes layer by layer, at the

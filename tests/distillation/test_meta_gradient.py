@@ -42,7 +42,7 @@ def sines(step, *shape):
 
 
 def tiny():
-    """The sheet's problem: a network 3-4-2 with weights stored input by output."""
+    """The plan's problem: a network 3-4-2 with weights stored input by output."""
     flat = 0.6 * sines(1.3, 26)
     parameters = {
         "1.weight": flat[:12].view(3, 4).T[None].contiguous(),
@@ -160,7 +160,7 @@ def test_equals_autograd_through_the_run(name, kind, window):
     module, *rest = problem(name)
     run = Window(5, window)
     losses, (images, labels, rate) = by_autograd(module, *rest, RULES[kind], run)
-    # Adam's first step blows rounding up by up to 1 / |g| (sheet, section 4.7)
+    # Adam's first step blows rounding up by up to 1 / |g| (see the chapter)
     tolerance = 1e-10 if (kind, window) == ("adam", 5) else 1e-12
     for checkpoint in (False, True):
         engine = MetaGradients(

@@ -197,7 +197,7 @@ def test_a_budget_stops_a_run():
     assert 100 - 32 < cost.sum() <= 100
 
 
-def test_clipping_is_that_of_the_sheet():
+def test_clipping_as_the_authors_code_does():
     mean, thresholds = None, []
     for norm in (2.0, 2.0, 8.0, 1.0):
         factor, mean = clip_factor(norm, mean)

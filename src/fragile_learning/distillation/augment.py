@@ -39,7 +39,7 @@ def draw_change(n: int, *, generator: torch.Generator, max_degrees: float = 15.0
     generator : torch.Generator
         On the CPU.
     max_degrees : float
-        In [0, 180]. Angles are uniform within plus and minus this (sheet, section 2.2).
+        In [0, 180]. Angles are uniform within plus and minus this (as the authors' code).
 
     Returns
     -------

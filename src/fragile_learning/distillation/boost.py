@@ -43,7 +43,7 @@ def boost(
     blocks : sequence of int
         Images of a class in each block, >= 1 each, at least one block.
     old_rate : float
-        In [0, 1]: factor of the outer learning rate for older blocks (sheet, section 4.9). 0: they
+        In [0, 1]: factor of the outer learning rate for older blocks (see the chapter). 0: they
         do not move, so the first blocks of the last set are the earlier sets. 1: plain
         distillation from a warm start.
     rng : Generator, SeedSequence or int

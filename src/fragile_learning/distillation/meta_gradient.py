@@ -2,8 +2,8 @@ r"""The exact gradient of an outer loss with respect to the data of an inner run
 
 A network starts at :math:`\theta_0`, is trained for ``N`` steps on distilled images, and is judged
 by its loss :math:`F(\theta_N)` on real ones. Reverse accumulation finds :math:`\partial F /
-\partial U` by the steps in turn, last to first (sheet, section 4.1): with bars for adjoints, a step
-of gradient descent gives
+\partial U` by the steps in turn, last to first: with bars for adjoints, a step of
+gradient descent gives
 
 .. math::
 
@@ -286,7 +286,7 @@ class MetaGradients:
     optimizer : InnerOptimizer
     guard : float
         >= 0. Of Adam: where the root of the bias-corrected second moment is at most this, the
-        update counts as constant (sheet, section 4.7). 0: the exact derivative, but none in a
+        update counts as constant (see the chapter). 0: the exact derivative, but none in a
         second moment that is 0.
     checkpoint : bool
         Keep about 2 sqrt(M) states of a window of M steps instead of M, and run its steps twice.
@@ -708,9 +708,8 @@ def directional_derivatives(
 ) -> Tensor:
     r"""Differentiate the mean outer loss along directions of the images, by forward accumulation.
 
-    Tangents of weights and moments are pushed along with the run (sheet, section 4.2): no state is
-    kept, and the cost grows with the number of directions. It shares no code with
-    `MetaGradients` but the loss.
+    Tangents of weights and moments are pushed along with the run: no state is kept, and the cost
+    grows with the number of directions. It shares no code with `MetaGradients` but the loss.
 
     Parameters
     ----------

@@ -69,12 +69,12 @@ class ConvNet(nn.Module):
     bias : bool
         Whether convolutions have a bias, which the normalisation after them takes out again. The
         field's networks have one. Its exact gradient is 0; what rounding leaves of that, Adam
-        blows up to full steps (sheet, section 4.7).
+        blows up to full steps (see the chapter).
 
     Notes
     -----
     Convolutions are 3 by 3 with padding 1; for one channel of 28 pixels the first one pads by 3, so
-    that maps have 32 pixels (sheet, section 2.2).
+    that maps have 32 pixels (as the authors' code).
 
     Examples
     --------

@@ -50,7 +50,7 @@ def standardise(train: ArrayLike, test: ArrayLike) -> tuple[Array, Array]:
     -------
     train, test : ndarray
         No pixel is 0 in all images just because it is background: dividing by a constant alone
-        leaves such pixels, and they make Adam's derivative useless (sheet, section 4.7).
+        leaves such pixels, and they make Adam's derivative useless (see the chapter).
 
     Raises
     ------
@@ -82,8 +82,7 @@ def zca(train: ArrayLike, test: ArrayLike, *, regularization: float = 0.1) -> Wh
 
     Each image is flattened, its mean subtracted and divided by its norm. Then the training mean is
     subtracted and the image multiplied by :math:`(C + r \, \bar\lambda I)^{-1/2}`, where ``C`` is
-    the covariance of the training images and :math:`\bar\lambda` its mean eigenvalue (sheet,
-    section 2.2).
+    the covariance of the training images and :math:`\bar\lambda` its mean eigenvalue.
 
     Parameters
     ----------

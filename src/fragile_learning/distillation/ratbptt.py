@@ -175,7 +175,7 @@ def clip_factor(norm: float, mean: float | None) -> tuple[float, float]:
     -------
     factor, mean : float
         ``min(1, 2 mean / norm)`` with ``mean`` updated first: .9 of the old one and .1 of this
-        norm (sheet, section 2.2).
+        norm (as the authors' code).
 
     Examples
     --------

@@ -77,7 +77,7 @@ class Window(NamedTuple):
     window: int
 
     def cost(self, n_outer: int, n_inner: int) -> float:
-        """Arithmetic of an outer step in inner gradients (sheet, section 7.1).
+        """Arithmetic of an outer step in inner gradients (see the chapter).
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class Unroll:
         In [1, n_steps].
     skip_first : bool
         Never differentiate the first step of a run, whose derivative under Adam has a second
-        moment of the order 1 / eps (sheet, section 4.7). Not in the paper. Needs a window >= 2.
+        moment of the order 1 / eps (see the chapter). Not in the paper. Needs a window >= 2.
 
     Raises
     ------

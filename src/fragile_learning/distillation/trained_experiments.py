@@ -1,6 +1,6 @@
 """Experiments on networks that learn from distilled images.
 
-Arithmetic is counted in inner gradients (sheet, section 7.1): an outer step of N inner steps, M of
+Arithmetic is counted in inner gradients (see the chapter): an outer step of N inner steps, M of
 them differentiated, costs N - M + 3 M + (outer batch) / (distilled images). All methods that are
 compared have the same budget, the same initial images and the same evaluation networks in a
 replicate; the split of the data is drawn anew for each.

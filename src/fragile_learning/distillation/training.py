@@ -223,7 +223,7 @@ class Setting:
     ----------
     architecture : str
     n_steps, window : int
-        T and M of the sheet, section 4.4.
+        T and M of the chapter.
     learning_rate, outer_rate : float
         Of the inner and the outer Adam.
     n_networks : int
@@ -420,7 +420,7 @@ def compare_derivatives(
 
     A perceptron 3-4-2 with five distilled images in float64, drawn again until the run stays away
     from places without a derivative (a ReLU at 0, a gradient of 0 under Adam), where differences
-    tell nothing (sheet, section 8). Finite differences and the mode "graph" follow a run that is
+    tell nothing (see DST-1). Finite differences and the mode "graph" follow a run that is
     written out here and shares no code with the library.
 
     Parameters

@@ -48,8 +48,8 @@ class ModuleNetwork(Network):
     Parameters
     ----------
     module : torch.nn.Module
-        From inputs (n, *input_shape) to outputs (n, n_outputs), each row by itself. It is copied,
-        and its own parameters are not used. Its last submodule must be a dense layer
+        From inputs ``(n, *input_shape)`` to outputs (n, n_outputs), each row by itself. It is
+        copied, and its own parameters are not used. Its last submodule must be a dense layer
         (`torch.nn.Linear`) that gives the outputs.
     input_shape : tuple of int
         Of one input.

@@ -12,9 +12,18 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_generator", "choice", "real_array", "real_number", "whole_array", "whole_number"]
+__all__ = [
+    "as_generator",
+    "choice",
+    "real_array",
+    "real_number",
+    "result",
+    "together",
+    "whole_array",
+    "whole_number",
+]
 
 T = TypeVar("T")
 
@@ -120,6 +129,21 @@ def whole_array(name: str, value: Any, *, minimum: int = 1) -> NDArray[np.float6
             f"{name} must hold whole numbers >= {minimum}, got {array[fractional].ravel()[0]!r}"
         )
     return array
+
+
+def together(**arrays: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Broadcast arrays, or name those that do not fit."""
+    try:
+        return list(np.broadcast_arrays(*arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"shapes must broadcast, got {shapes}") from None
+
+
+def result(value: ArrayLike) -> NDArray[np.float64] | float:
+    """Return a float for a scalar, else a float64 array."""
+    found = np.asarray(value, dtype=np.float64)
+    return float(found) if found.ndim == 0 else found
 
 
 def choice(name: str, value: T, allowed: Iterable[T]) -> T:

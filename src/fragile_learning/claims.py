@@ -29,6 +29,7 @@ from fragile_learning.tables import (
     configuration_hash,
     read_table,
     repository_root,
+    rows_of,
     table_name,
     write_atomically,
 )
@@ -339,9 +340,7 @@ def rows_with(frame: Any, **values: Any) -> Any:
     >>> rows_with(pd.DataFrame({"n": [1, 2], "error": [0.5, 0.25]}), n=2)["error"].tolist()
     [0.25]
     """
-    found = frame
-    for column, value in values.items():
-        found = found[found[column] == value]
+    found = rows_of(frame, **values)
     if len(found) == 0:
         raise ValueError(f"no row with {values}")
     return found

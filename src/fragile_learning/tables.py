@@ -42,6 +42,7 @@ __all__ = [
     "read_manifest",
     "read_table",
     "repository_root",
+    "rows_of",
     "source_hash",
     "write_atomically",
     "write_table",
@@ -631,3 +632,19 @@ def read_table(path: Path | str) -> tuple[pd.DataFrame, Manifest]:
     except (csv.Error, ValueError, OverflowError) as error:
         raise _refuse(table, f"it does not fit its manifest: {error}") from None
     return frame, manifest
+
+
+# --- reading rows -----------------------------------------------------------------------------
+
+
+def rows_of(frame: Any, **values: Any) -> Any:
+    """Rows of a table with these values; none if there is none.
+
+    Examples
+    --------
+    >>> rows_of(pd.DataFrame({"n": [1, 2], "error": [0.5, 0.25]}), n=2)["error"].tolist()
+    [0.25]
+    """
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    return frame

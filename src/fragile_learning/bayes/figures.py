@@ -29,6 +29,7 @@ from fragile_learning.style import (
     plain_ticks,
     write_beside,
 )
+from fragile_learning.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,13 +107,6 @@ _RESCALED_ATTACKS: Final = {
 _RADIUS = r"radius of the attack $\epsilon$ (pixels run from 0 to 1)"
 _ACCURACY = "accuracy under attack"
 _CHANCE = 0.5  # the AUROC of a detector that guesses
-
-
-def _rows(table: pd.DataFrame, **keys: Any) -> pd.DataFrame:
-    """Rows that have these values."""
-    for key, value in keys.items():
-        table = table[table[key] == value]
-    return table
 
 
 def _first(table: pd.DataFrame, column: str, order: Sequence[str]) -> list[str]:
@@ -211,7 +205,7 @@ def posterior_figure(draws: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         label="draws of HMC",
     )
     for kind, look in looks.items():
-        mass = _rows(curves, kind=kind).pivot_table(
+        mass = rows_of(curves, kind=kind).pivot_table(
             index="weight_1", columns="weight_0", values="mass"
         )
         axes.contour(
@@ -250,7 +244,7 @@ def leapfrog_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     looks = looks_of(range(len(ordered)))
     for (dimensions, steps), look in zip(ordered, looks.values(), strict=True):
         keys = {"n_dimensions": dimensions, "n_steps": steps}
-        line, rows = _rows(curves, **keys), _rows(table, **keys).sort_values("step_size")
+        line, rows = rows_of(curves, **keys), rows_of(table, **keys).sort_values("step_size")
         name = f"$d$ = {dimensions:g}, {steps:g} steps"
         draw_line(above, line["step_size"], line["acceptance_normal"], {**REFERENCE})
         draw_line(above, line["step_size"], line["acceptance_exact"], look)
@@ -289,8 +283,8 @@ def _by_method(
     for method, look in _methods(rows if reference is None else reference).items():
         bold = {"zorder": 4} if method in {"deterministic", "HMC"} else {}
         width = 2.4 if bold else 1.2
-        found = _rows(rows, method=method)
-        lines = found if reference is None else _rows(reference, method=method)
+        found = rows_of(rows, method=method)
+        lines = found if reference is None else rows_of(reference, method=method)
         means = lines.groupby("radius")[column].mean()
         draw_line(axes, means.index.to_numpy(), means, look, lw=width, **bold)
         groups = found.groupby("radius")[column]
@@ -319,8 +313,8 @@ def robustness_figure(table: pd.DataFrame, reference: pd.DataFrame | None = None
     archived = None if reference is None else _strongest(reference)
     for axes, (data, name) in zip(axes_list, names.items(), strict=True):
         axes.axhline(0.1, **REFERENCE, label="guessing")
-        lines = None if archived is None else _rows(archived, data=data)
-        _by_method(axes, _rows(live, data=data), "accuracy", lines)
+        lines = None if archived is None else rows_of(archived, data=data)
+        _by_method(axes, rows_of(live, data=data), "accuracy", lines)
         axes.set(xlabel=_RADIUS, ylabel=_ACCURACY, ylim=(0.0, 1.0))
         axes.set_title(name)
     if reference is not None:
@@ -358,7 +352,7 @@ def attacks_figure(table: pd.DataFrame) -> Figure:
             for method, (_, fill, shift) in methods.items():
                 for place, attack in enumerate(attacks):
                     keys = {"data": data, "radius": radius, "attack": attack, "method": method}
-                    found = _rows(table, **keys)["accuracy"]
+                    found = rows_of(table, **keys)["accuracy"]
                     if len(found):
                         _across(axes, found, place + shift, look, fillstyle=fill)
         _named_rows(axes, [_ATTACKS.get(one, one) for one in attacks])
@@ -380,7 +374,7 @@ def _dumbbells(axes: Axes, before: pd.DataFrame, after: pd.DataFrame, column: st
     """Draw two means of each method, joined: under an attack on the label, and a knowing one."""
     methods = list(_methods(before))
     for place, method in enumerate(methods):
-        pair = [_rows(rows, method=method)[column] for rows in (before, after)]
+        pair = [rows_of(rows, method=method)[column] for rows in (before, after)]
         ends = [float(one.mean()) for one in pair]
         axes.plot(ends, [place, place], color=PALETTE["reference"], lw=2.0, zorder=1)
         _across(axes, pair[0], place, _LABEL_ATTACK, fillstyle="none")
@@ -429,10 +423,10 @@ def _detection(table: pd.DataFrame, column: str, label: str, scores: Sequence[st
     shown = [(data, score) for data in _sets(table) for score in scores]
     figure, axes_list = panels(len(shown), 2.7 if len(shown) > 1 else 3.3)
     for axes, (data, score) in zip(axes_list, shown, strict=True):
-        rows = _rows(table, data=data, score=score, radius=radius)
+        rows = rows_of(table, data=data, score=score, radius=radius)
         if column == "auroc":
             axes.axvline(_CHANCE, **REFERENCE)
-        before, after = _rows(rows, attack="label"), _rows(rows, attack=_ADAPTIVE[score])
+        before, after = rows_of(rows, attack="label"), rows_of(rows, attack=_ADAPTIVE[score])
         _dumbbells(axes, before, after, column)
         axes.set(xlabel=label, xlim=(0.0, 1.0))
         axes.set_title(rf"{_DATA.get(data, data)}, {_SCORES[score]}, $\epsilon$ = {radius:g}")
@@ -462,7 +456,7 @@ def shift_figure(table: pd.DataFrame) -> Figure:
     shown = [(data, score) for data in _sets(table) for score in _SCORES]
     figure, axes_list = panels(len(shown), 3.0)
     for axes, (data, score) in zip(axes_list, shown, strict=True):
-        rows = _rows(table, data=data, score=score)
+        rows = rows_of(table, data=data, score=score)
         rows = rows[rows["attacked"].isin(["none", score])]
         axes.axhline(_CHANCE, **REFERENCE, label="chance")
         _by_method(axes, rows, "auroc")
@@ -488,7 +482,7 @@ def mixing_figure(table: pd.DataFrame) -> Figure:
     names = _sets(table)
     looks = looks_of(range(len(names)))
     for (data, name), look in zip(names.items(), looks.values(), strict=True):
-        rows = _rows(table, data=data)
+        rows = rows_of(table, data=data)
         shift = 0.0 if len(names) == 1 else (-0.12 if look is looks[0] else 0.12)
         at = rows["replicate"] + shift
         mark: dict[str, Any] = {"color": look["color"], "marker": look["marker"], "ls": ""}
@@ -594,17 +588,17 @@ def rescaled_figure(table: pd.DataFrame) -> Figure:
         squeeze=False,
     )
     axes_list = axes_list[:, 0]
-    largest = _rows(table, factor=table["factor"].max()).groupby("attack")["accuracy"].mean()
+    largest = rows_of(table, factor=table["factor"].max()).groupby("attack")["accuracy"].mean()
     ordered = [str(attack) for attack in largest.sort_values().index]
     looks = dict(zip(ordered, looks_of(range(len(ordered)), skip=1).values(), strict=True))
     for place, network in enumerate(networks):
         above, below = axes_list[2 * place], axes_list[2 * place + 1]
-        rows = _rows(lost, network=network)
+        rows = rows_of(lost, network=network)
         clean = rows.groupby("factor")["clean"].mean()
         look = {"color": PALETTE["clean"], "linestyle": (0, (1, 1))}
         draw_line(above, clean.index.to_numpy(), clean, look, lw=1.8, label="no attack")
         for attack in ordered:
-            found = _rows(rows, attack=attack)
+            found = rows_of(rows, attack=attack)
             name = _RESCALED_ATTACKS.get(attack, attack)
             draw_means(above, found, "factor", "accuracy", looks[attack], label=name)
             draw_means(below, found, "factor", "lost", looks[attack])
@@ -633,7 +627,7 @@ def attack_samples_figure(table: pd.DataFrame, linear: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (above, below) = panels(2, 3.1)
-    rows = _rows(table, attack="n samples")
+    rows = rows_of(table, attack="n samples")
     above.axhline(
         rows["clean"].mean(), color=PALETTE["clean"], linestyle=(0, (1, 1)), label="no attack"
     )
@@ -656,10 +650,10 @@ def attack_samples_figure(table: pd.DataFrame, linear: pd.DataFrame) -> Figure:
         "predictive": "of the loss of their mean",
     }
     # the posterior itself, not one with other spreads
-    found = _rows(linear, spread=linear["spread"].iloc[(linear["spread"] - 1.0).abs().argmin()])
+    found = rows_of(linear, spread=linear["spread"].iloc[(linear["spread"] - 1.0).abs().argmin()])
     looks = looks_of(range(len(names)))
     for (gradients, name), look in zip(names.items(), looks.values(), strict=True):
-        kind = _rows(found, gradients=gradients).sort_values("n_samples")
+        kind = rows_of(found, gradients=gradients).sort_values("n_samples")
         if gradients == "logit":
             draw_line(below, kind["n_samples"], kind["fraction_exact"], _THEORY, label="formula")
         else:
@@ -688,8 +682,8 @@ def gradient_norms_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (above, below) = panels(2, 3.0)
     look = _MEASURED
-    means = _rows(table, kind="mean of member gradients")
-    predictive = _rows(table, kind="predictive mean")
+    means = rows_of(table, kind="mean of member gradients")
+    predictive = rows_of(table, kind="predictive mean")
     draw_means(above, means, "n_samples", "linf", look, label="mean of $n$ gradients")
     if len(predictive):
         draw_means(
@@ -743,7 +737,7 @@ def wide_priors_figure(table: pd.DataFrame) -> Figure:
     figure, (axes,) = panels(1, 1.4 + 0.32 * len(ordered))
     names = []
     for place, (prior, layers, width) in enumerate(ordered):
-        found = _rows(table, prior=prior, n_layers=layers, width=width)["dead_share"]
+        found = rows_of(table, prior=prior, n_layers=layers, width=width)["dead_share"]
         _, look = looks.get(prior, (prior, _KNOWING_ATTACK))
         axes.plot([0.0, found.mean()], [place, place], color=look["color"], lw=2.0)
         _across(axes, found, place, look, clip_on=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,14 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import brentq
 from scipy.special import betainc, digamma, entr, expit, ndtr, rel_entr, softmax
 
-from fragile_learning._validation import choice, real_array, real_number, whole_array
+from fragile_learning._validation import (
+    choice,
+    real_array,
+    real_number,
+    result,
+    together,
+    whole_array,
+)
 
 __all__ = [
     "LEAPFROG_LIMIT",
@@ -63,21 +70,6 @@ Ranking = Literal["perfect", "useless", "worst"]
 
 LEAPFROG_LIMIT = 2.0
 """Step size, in standard deviations, from which on leapfrog on a normal law is unstable."""
-
-
-def _result(values: Any) -> Array | float:
-    """Plain float for a scalar."""
-    array = np.asarray(values, dtype=np.float64)
-    return float(array) if array.ndim == 0 else array
-
-
-def _together(**arrays: Array) -> list[Array]:
-    """Broadcast arguments; ValueError that names them if they do not fit."""
-    try:
-        return list(np.broadcast_arrays(*arrays.values()))
-    except ValueError:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise ValueError(f"arguments must have shapes that broadcast, got {shapes}") from None
 
 
 def _positive(name: str, value: ArrayLike) -> Array:
@@ -131,7 +123,7 @@ def leapfrog_matrix(step_size: ArrayLike, n_steps: ArrayLike) -> Array:
     >>> leapfrog_matrix(1.0, 1).round(12).tolist()
     [[0.5, 1.0], [-0.75, 0.5]]
     """
-    sizes, steps = _together(
+    sizes, steps = together(
         step_size=_step_sizes(step_size), n_steps=whole_array("n_steps", n_steps)
     )
     angle = steps * 2.0 * np.arcsin(0.5 * sizes)
@@ -183,12 +175,12 @@ def leapfrog_energy_error(
     >>> round(leapfrog_energy_error(0.5, 3, 50), 5)
     0.10386
     """
-    sizes, steps, d = _together(
+    sizes, steps, d = together(
         step_size=_step_sizes(step_size),
         n_steps=whole_array("n_steps", n_steps),
         n_dimensions=whole_array("n_dimensions", n_dimensions),
     )
-    return _result(d * _error_of_one(sizes, steps))
+    return result(d * _error_of_one(sizes, steps))
 
 
 def leapfrog_acceptance(
@@ -240,17 +232,17 @@ def leapfrog_acceptance(
     0.5762
     """
     choice("method", method, ("exact", "normal"))
-    sizes, steps, d = _together(
+    sizes, steps, d = together(
         step_size=_step_sizes(step_size),
         n_steps=whole_array("n_steps", n_steps),
         n_dimensions=whole_array("n_dimensions", n_dimensions),
     )
     half = _error_of_one(sizes, steps)
     if method == "normal":
-        return _result(2.0 * ndtr(-np.sqrt(0.5 * d * half)))
+        return result(2.0 * ndtr(-np.sqrt(0.5 * d * half)))
     # M'M has determinant 1 and trace 2 + 2 half
     kappa = 1.0 + half + np.sqrt(half * (2.0 + half))
-    return _result(2.0 * betainc(0.5 * d, 0.5 * d, 1.0 / (1.0 + kappa)))
+    return result(2.0 * betainc(0.5 * d, 0.5 * d, 1.0 / (1.0 + kappa)))
 
 
 def langevin_variance(precision: ArrayLike, step_size: ArrayLike) -> Array | float:
@@ -285,12 +277,12 @@ def langevin_variance(precision: ArrayLike, step_size: ArrayLike) -> Array | flo
     >>> round(langevin_variance(1.0, 0.5), 6), langevin_variance(2.0, 2.0)
     (1.142857, inf)
     """
-    rate, size = _together(
+    rate, size = together(
         precision=_positive("precision", precision), step_size=_positive("step_size", step_size)
     )
     rest = 1.0 - 0.25 * size * rate
     stable = rest > 0.0
-    return _result(np.where(stable, 1.0 / (rate * np.where(stable, rest, 1.0)), np.inf))
+    return result(np.where(stable, 1.0 / (rate * np.where(stable, rest, 1.0)), np.inf))
 
 
 def monte_carlo_bound(effective_samples: ArrayLike) -> Array | float:
@@ -316,7 +308,7 @@ def monte_carlo_bound(effective_samples: ArrayLike) -> Array | float:
     >>> monte_carlo_bound(100)
     0.05
     """
-    return _result(0.5 / np.sqrt(_positive("effective_samples", effective_samples)))
+    return result(0.5 / np.sqrt(_positive("effective_samples", effective_samples)))
 
 
 # --- linear regression --------------------------------------------------------------------------
@@ -957,7 +949,7 @@ def linear_robust_accuracy(
     array([1. , 0.5])
     """
     margin = linear_worst_margin(weights, bias, inputs, labels, radius=radius, clip=clip)
-    return _result((margin < 0.0).mean(axis=-1))
+    return result((margin < 0.0).mean(axis=-1))
 
 
 def worst_binary_loss(
@@ -1284,7 +1276,7 @@ def optimal_shift_fraction(
     sure = s == 0.0
     ratio = np.sqrt(n)[..., None] * size / np.where(sure, 1.0, s)
     right = np.where(sure, 1.0, 2.0 * ndtr(ratio) - 1.0)
-    return _result(right @ size / size.sum())
+    return result(right @ size / size.sum())
 
 
 def expected_squared_norm(mean: ArrayLike, std: ArrayLike, n_gradients: ArrayLike) -> Array | float:
@@ -1319,7 +1311,7 @@ def expected_squared_norm(mean: ArrayLike, std: ArrayLike, n_gradients: ArrayLik
     """
     m, s = _means_and_stds(mean, std)
     n = whole_array("n_gradients", n_gradients)
-    return _result(m @ m + s @ s / n)
+    return result(m @ m + s @ s / n)
 
 
 # --- the gradient of a predictive mean ----------------------------------------------------------
@@ -1428,7 +1420,7 @@ def double_softmax_range(n_classes: ArrayLike) -> tuple[Array | float, Array | f
     """
     classes = whole_array("n_classes", n_classes, minimum=2)
     high = np.log(math.e + classes - 1.0)
-    return _result(high - 1.0), _result(high)
+    return result(high - 1.0), result(high)
 
 
 def double_softmax_floor(n_classes: ArrayLike) -> Array | float:
@@ -1458,7 +1450,7 @@ def double_softmax_floor(n_classes: ArrayLike) -> Array | float:
     [0.5379, 0.8534, 0.9831]
     """
     classes = whole_array("n_classes", n_classes, minimum=2)
-    return _result(1.0 - (math.e - 1.0) / (math.e + classes - 1.0))
+    return result(1.0 - (math.e - 1.0) / (math.e + classes - 1.0))
 
 
 # --- selective prediction -----------------------------------------------------------------------
@@ -1505,7 +1497,7 @@ def selective_area(
     choice("ranking", ranking, get_args(Ranking))
     r = real_array("share", share, minimum=0.0, maximum=1.0)
     if n is not None:
-        r, count = _together(share=r, n=whole_array("n", n))
+        r, count = together(share=r, n=whole_array("n", n))
         right = np.rint(r * count)
         if np.abs(r * count - right).max() > 1e-6:
             raise ValueError("n must make share * n whole numbers, got a fraction of an input")
@@ -1518,5 +1510,5 @@ def selective_area(
         return np.asarray(part * (digamma(count + 1.0) - digamma(part * count + 1.0)))
 
     if ranking == "perfect":
-        return _result(r + tail(r))
-    return _result(r if ranking == "useless" else r - tail(1.0 - r))
+        return result(r + tail(r))
+    return result(r if ranking == "useless" else r - tail(1.0 - r))

@@ -24,6 +24,7 @@ from fragile_learning.style import (
     plain_ticks,
     write_beside,
 )
+from fragile_learning.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,18 +76,11 @@ def rule_style(rule: str) -> dict[str, Any]:
     return generation_style(_ORDER.index(rule), range(len(_ORDER)))
 
 
-def _rows(table: pd.DataFrame, **keys: Any) -> pd.DataFrame:
-    """Rows that have these values."""
-    for key, value in keys.items():
-        table = table[table[key] == value]
-    return table
-
-
 def _rules(axes: Axes, table: pd.DataFrame, curves: pd.DataFrame, x: str, **columns: str) -> None:
     """Draw a line and points for each rule."""
     for rule in (name for name in RULE_NAMES if name in set(table["rule"])):
-        look, rows = rule_style(rule), _rows(table, rule=rule)
-        line = _rows(curves, rule=rule)
+        look, rows = rule_style(rule), rows_of(table, rule=rule)
+        line = rows_of(curves, rule=rule)
         draw_line(axes, line[x], line[columns["law"]], look)
         error = rows[columns["se"]] if "se" in columns else np.zeros(len(rows))
         draw_points(axes, rows[x], rows[columns["mean"]], error, look, label=RULE_NAMES[rule])
@@ -105,7 +99,7 @@ def coverage_figure(table: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 3.6)
-    rows = _rows(table, n_steps=table["n_steps"].min())
+    rows = rows_of(table, n_steps=table["n_steps"].min())
     _rules(axes, rows, rows, "step", law="law", mean="mean", se="se")
     axes.set(xlabel="inner step $t$", ylabel="differentiated", ylim=(-0.04, 1.06))
     axes.set_xticks(range(0, int(rows["step"].max()) + 1, 3))
@@ -127,7 +121,7 @@ def forgetting_figure(curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 3.6)
     for window, look in looks_of(curves["window"], falling=True).items():
-        line = _rows(curves, window=window)
+        line = rows_of(curves, window=window)
         draw_line(axes, line["speed"], line["law"], look, label=f"$M$ = {window:g}")
     axes.set(
         xscale="log",
@@ -152,7 +146,7 @@ def roots_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    rows = _rows(table, data="one image", n_steps=table["n_steps"].min())
+    rows = rows_of(table, data="one image", n_steps=table["n_steps"].min())
     figure, (above, below) = panels(2, 3.0)
     _rules(above, rows, rows, "window", law="law", mean="searched")
     _rules(below, rows, rows, "window", law="loss_at_end", mean="loss_at_end")
@@ -181,9 +175,9 @@ def signal_figure(table: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 3.9)
-    slow = _rows(table, n_steps=table["n_steps"].min(), coordinate=table["coordinate"].max())
+    slow = rows_of(table, n_steps=table["n_steps"].min(), coordinate=table["coordinate"].max())
     for rule, name in RULE_NAMES.items():
-        rows, look = _rows(slow, rule=rule), rule_style(rule)
+        rows, look = rows_of(slow, rule=rule), rule_style(rule)
         spread = np.sqrt(rows["variance"])
         place = np.abs(rows["law"]), np.sqrt(rows["variance_law"])
         if rule == "full":
@@ -221,7 +215,7 @@ def contraction_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     figure, (axes,) = panels(1, 3.9)
     looks = looks_of(curves["n_draws"], falling=True)
     for n_draws, look in looks.items():
-        line = _rows(curves, n_draws=n_draws)
+        line = rows_of(curves, n_draws=n_draws)
         draw_line(axes, line["window"], line["law"], look, label=f"{n_draws:,.0f} draws")
         axes.plot(
             float(line["best_window"].iloc[0]),
@@ -230,7 +224,7 @@ def contraction_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             markeredgecolor=foreground(),
             **STAR,
         )
-        rows = _rows(table, factors="uniform", factor_mean=0.6, factor_std=1.0, n_draws=n_draws)
+        rows = rows_of(table, factors="uniform", factor_mean=0.6, factor_std=1.0, n_draws=n_draws)
         if len(rows):
             draw_points(axes, rows["window"], rows["error"], rows["error_se"], look)
     axes.plot([], [], color=PALETTE["reference"], label="best window", **STAR)
@@ -258,7 +252,7 @@ def growth_figure(table: pd.DataFrame, curves: pd.DataFrame, *, factors: str = "
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 3.9)
-    rows, lines = _rows(table, factors=factors), _rows(curves, factors=factors)
+    rows, lines = rows_of(table, factors=factors), rows_of(curves, factors=factors)
     lines = lines[lines["window"] <= 1.05 * rows["window"].max()]
     typical, sample, square = looks_of(range(3)).values()
     x = lines["window"]
@@ -297,7 +291,7 @@ def explosion_figure(curves: pd.DataFrame) -> Figure:
     figure, (axes,) = panels(1, 4.0)
     names = {2.0: "variance", 1.0: "mean size", 0.0: "typical size"}
     for (order, name), look in zip(names.items(), looks_of(range(3)).values(), strict=True):
-        line = _rows(curves, order=order)
+        line = rows_of(curves, order=order)
         draw_line(axes, line["mean"], line["std"], look, label=f"{name} explodes above")
     path = curves[curves["order"].isna()]
     axes.plot(
@@ -345,10 +339,10 @@ def adam_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     looks = looks_of(table["step"])
     low, high = 0.6 * float(table["eps"].min()), 1.6 * float(table["eps"].max())
     for axes, (earlier, title) in zip(axes_list, titles.items(), strict=True):
-        rows = _rows(table, earlier=earlier)
+        rows = rows_of(table, earlier=earlier)
         for step, look in looks.items():
-            points = _rows(rows, step=step)
-            line = _rows(curves, step=step)
+            points = rows_of(rows, step=step)
+            line = rows_of(curves, step=step)
             line = line[line["eps"].between(low, high)]
             name = f"step {step:g}"
             if earlier == "zero" and len(points):

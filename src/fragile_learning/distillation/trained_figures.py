@@ -24,6 +24,7 @@ from fragile_learning.style import (
     looks_of,
     panels,
 )
+from fragile_learning.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,13 +64,6 @@ _KINDS = {
 }
 
 
-def _rows(table: Any, **keys: Any) -> Any:
-    """Rows that have these values."""
-    for key, value in keys.items():
-        table = table[table[key] == value]
-    return table
-
-
 def _across(axes: Axes, height: float, values: Any, *, color: str, marker: str, fill: str) -> None:
     """Draw replicates as small points on a line, and their mean with two standard errors."""
     found = 100.0 * np.asarray(values, float)
@@ -104,7 +98,7 @@ def _methods(axes: Axes, rows: Any) -> None:
     known = [name for name in (*_BASELINES, *_RULES) if (rows["method"] == name).any()]
     for height, name in enumerate(reversed(known)):
         for repair, (_, marker, shift) in _REPAIRS.items():
-            values = _rows(rows, method=name, repair=repair)["accuracy"]
+            values = rows_of(rows, method=name, repair=repair)["accuracy"]
             if len(values):
                 real = name in _BASELINES
                 _across(
@@ -153,7 +147,7 @@ def methods_figure(table: pd.DataFrame) -> Figure:
     order = [name for name in _DATA if (table["data"] == name).any()]
     figure, axes_list = panels(len(order), 3.7)
     for axes, data in zip(axes_list, order, strict=True):
-        _methods(axes, _rows(table, data=data))
+        _methods(axes, rows_of(table, data=data))
         axes.set_title(_DATA[data])
     _methods_legend(axes_list[0], table)
     return figure
@@ -175,7 +169,7 @@ def convnet_figure(table: pd.DataFrame) -> Figure:
     counts = sorted(set(named["n_per_class"]))
     figure, axes_list = panels(len(counts), 3.2)
     for axes, count in zip(axes_list, counts, strict=True):
-        _methods(axes, _rows(named, n_per_class=count))
+        _methods(axes, rows_of(named, n_per_class=count))
         axes.set_title(f"{count} per class")
     _methods_legend(axes_list[0], named)
     return figure
@@ -203,7 +197,7 @@ def norms_figure(table: pd.DataFrame) -> Figure:
     shown = [name for name in looks if (table["repair"] == name).any()]
     for axes, rule in zip(axes_list, order, strict=True):
         for repair in shown:
-            rows = _rows(table, rule=rule, repair=repair)
+            rows = rows_of(table, rule=rule, repair=repair)
             draw_line(axes, rows["outer_step"], rows["norm"], looks[repair], lw=1.2)
         axes.set(xlabel="outer step", ylabel="norm", yscale="log", title=rule)
         axes.set_ylim(0.5 * float(table["norm"].min()), 2.0 * float(table["norm"].max()))
@@ -211,7 +205,7 @@ def norms_figure(table: pd.DataFrame) -> Figure:
         axes_list[0].plot([], [], label=_REPAIRS[repair][0], **looks[repair])
     axes_list[0].plot([], [], **REFERENCE, label="median, as published")
     for axes, rule in zip(axes_list, order, strict=True):
-        axes.axhline(float(_rows(table, rule=rule, repair="none")["norm"].median()), **REFERENCE)
+        axes.axhline(float(rows_of(table, rule=rule, repair="none")["norm"].median()), **REFERENCE)
     legend_above(axes_list[0], 2)
     return figure
 
@@ -245,7 +239,7 @@ def variance_figure(table: pd.DataFrame) -> Figure:
         lefts = sorted(set(rows["left"]))
         places = {left: place for place, left in enumerate(lefts)}
         for (optimiser, eps, data), look in looks.items():
-            chosen = _rows(rows, optimiser=optimiser, eps=eps, data=data)
+            chosen = rows_of(rows, optimiser=optimiser, eps=eps, data=data)
             if not len(chosen):
                 continue
             axes.plot(
@@ -294,7 +288,7 @@ def subsets_figure(table: pd.DataFrame) -> Figure:
     )
     for kind, (name, color, marker, dash) in _KINDS.items():
         look = {"color": color, "marker": marker, "linestyle": dash}
-        draw_means(axes, _rows(means, kind=kind), "n_per_class", "accuracy", look, label=name)
+        draw_means(axes, rows_of(means, kind=kind), "n_per_class", "accuracy", look, label=name)
     axes.set(xlabel=_PER_CLASS, ylabel=_ACCURACY)
     axes.set_xticks(sorted(set(table["n_per_class"])))
     legend_above(axes, 2)
@@ -346,7 +340,7 @@ def selection_figure(table: pd.DataFrame) -> Figure:
         "validation": {"color": PALETTE["real"], "marker": "s"},
     }
     for on, look in looks.items():
-        rows = _rows(table, chosen_on=on)
+        rows = rows_of(table, chosen_on=on)
         # both less the mean of all candidates there: how hard the two sets are drops out
         seen = 100.0 * (rows["accuracy_seen"] - rows["mean_seen"])
         fresh = 100.0 * (rows["accuracy_fresh"] - rows["mean_fresh"])
@@ -377,10 +371,10 @@ def transfer_figure(table: pd.DataFrame) -> Figure:
     sources = list(dict.fromkeys(table["source"]))
     figure, axes_list = panels(len(sources), 2.9)
     for axes, source in zip(axes_list, sources, strict=True):
-        rows = _rows(table, source=source)
+        rows = rows_of(table, source=source)
         targets = list(dict.fromkeys(rows["target"]))
         for height, target in enumerate(reversed(targets)):
-            chosen = _rows(rows, target=target)
+            chosen = rows_of(rows, target=target)
             for column, color, marker, shift in (
                 ("accuracy", PALETTE["synthetic"], "o", 0.12),
                 ("random_real", PALETTE["real"], "^", -0.12),

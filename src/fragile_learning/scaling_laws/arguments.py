@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fragile_learning._validation import real_array, real_number
 
-__all__ = ["MOST_SAMPLES", "fractions_of", "result", "samples_of", "tail_exponent_of"]
+__all__ = ["MOST_SAMPLES", "fractions_of", "samples_of", "tail_exponent_of"]
 
 Array = NDArray[np.float64]
 
@@ -27,9 +27,3 @@ def samples_of(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Ar
 def fractions_of(name: str, value: ArrayLike, *, open_minimum: bool = False) -> Array:
     """Shares in [0, 1]."""
     return real_array(name, value, minimum=0.0, maximum=1.0, open_minimum=open_minimum)
-
-
-def result(value: ArrayLike) -> Array | float:
-    """Return a float for a scalar, else an array."""
-    found = np.asarray(value, dtype=float)
-    return float(found) if found.ndim == 0 else found

@@ -18,13 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, gamma, gammaincc, poch, zeta
 
-from fragile_learning._validation import real_array, whole_array
-from fragile_learning.scaling_laws.arguments import (
-    fractions_of,
-    result,
-    samples_of,
-    tail_exponent_of,
-)
+from fragile_learning._validation import real_array, result, whole_array
+from fragile_learning.scaling_laws.arguments import fractions_of, samples_of, tail_exponent_of
 from fragile_learning.scaling_laws.theory import clean_constant, tail_mass
 
 __all__ = [

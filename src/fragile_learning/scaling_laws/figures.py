@@ -26,6 +26,7 @@ from fragile_learning.style import (
     plain_ticks,
     write_beside,
 )
+from fragile_learning.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,13 +58,6 @@ _SAMPLES = "samples $T$"
 _GENERATIONS = "generations $n$"
 _EXPONENT, _RANK, _SIZE = 1.5, 100, 2000
 _DOTS: dict[str, Any] = {"linestyle": (0, (1, 3)), "lw": 1.4}
-
-
-def _rows(table: pd.DataFrame, **keys: Any) -> pd.DataFrame:
-    """Rows that have these values."""
-    for key, value in keys.items():
-        table = table[table[key] == value]
-    return table
 
 
 def _simulated(axes: Axes, rows: Any, x: str, look: Mapping[str, Any], **more: Any) -> None:
@@ -101,14 +95,14 @@ def cut_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 4.0)
-    clean = _rows(curves, rank=curves["rank"].max())
+    clean = rows_of(curves, rank=curves["rank"].max())
     axes.plot(clean["n_samples"], clean["clean"], **REFERENCE, label="nothing cut")
     for rank, look in looks_of(curves["rank"], falling=True, skip=1).items():
-        line = _rows(curves, rank=rank)
+        line = rows_of(curves, rank=rank)
         floor, crossover = (float(line[name].iloc[0]) for name in ("floor", "crossover"))
         axes.plot(line["n_samples"], line["floor"], color=look["color"], linestyle=":", lw=1.0)
         draw_line(axes, line["n_samples"], line["exact"], look)
-        rows = _rows(table, tail_exponent=_EXPONENT, rank=rank)
+        rows = rows_of(table, tail_exponent=_EXPONENT, rank=rank)
         apart = 2.0 * np.log10(rows["n_samples"])  # more than two points a decade would touch
         rows = rows[np.isclose(apart, np.round(apart), atol=0.01)]
         _simulated(axes, rows, "n_samples", look, label=f"$k$ = {rank:,.0f}")
@@ -134,9 +128,9 @@ def narrow_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 3.8)
     for narrowed, look in looks_of(curves["narrowed_exponent"]).items():
-        line = _rows(curves, narrowed_exponent=narrowed)
+        line = rows_of(curves, narrowed_exponent=narrowed)
         draw_line(axes, line["n_samples"], line["exact"], look)
-        rows = _rows(table, tail_exponent=_EXPONENT, narrowed_exponent=narrowed)
+        rows = rows_of(table, tail_exponent=_EXPONENT, narrowed_exponent=narrowed)
         slope = float(line["slope"].iloc[0])
         name = rf"$\beta'$ = {narrowed:g}, slope −{-slope:.3f}"
         _simulated(axes, rows, "n_samples", look, label=name)
@@ -161,14 +155,14 @@ def top_p_figure(table: pd.DataFrame) -> Figure:
     shown = [mass for mass in (0.8, 0.9, 0.95, 0.99) if mass in set(table["top_p"])]
     markers = {1.2: "o", 1.5: "s", 2.0: "^"}
     for mass, look in looks_of(shown, falling=True, skip=1).items():
-        rows = _rows(table, top_p=mass)
-        line = _rows(rows, tail_exponent=rows["tail_exponent"].iloc[0])
+        rows = rows_of(table, top_p=mass)
+        line = rows_of(rows, tail_exponent=rows["tail_exponent"].iloc[0])
         draw_line(
             axes, line["generation"], line["floor_law"], look, label=f"$1-P^n$, $P$ = {mass:g}"
         )
         axes.plot(line["generation"], line["linear"], **REFERENCE)
         for beta, marker in markers.items():
-            found = _rows(rows, tail_exponent=beta)
+            found = rows_of(rows, tail_exponent=beta)
             axes.plot(
                 found["generation"],
                 found["floor"],
@@ -226,14 +220,14 @@ def generations_figure(table: pd.DataFrame, drawn: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 4.0)
-    line = _rows(table, tail_exponent=_EXPONENT, n_samples=_SIZE)
+    line = rows_of(table, tail_exponent=_EXPONENT, n_samples=_SIZE)
     chain = {"color": PALETTE["synthetic"], "linestyle": "-", "marker": "s"}
     fresh = {"color": PALETTE["mixed"], "linestyle": (0, (6, 1.5))}
     steps = line["generation"]
     axes.plot(steps, line["linear_bound"], **REFERENCE, label="linear bound")
     draw_line(axes, steps, line["chain"], chain, label="samples of samples")
     draw_line(axes, steps, line["fresh_prompts"], fresh, label="new questions, own answers")
-    rows = _rows(_same_size(drawn), tail_exponent=_EXPONENT)
+    rows = rows_of(_same_size(drawn), tail_exponent=_EXPONENT)
     _simulated(axes, rows, "generation", chain, label="simulated")
     axes.set(yscale="log", ylabel=_ERROR)
     axes.set_ylim(0.05, 2.0)
@@ -256,11 +250,11 @@ def skills_figure(table: pd.DataFrame, drawn: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 3.8)
-    lines = _rows(table, n_samples=_SIZE)
+    lines = rows_of(table, n_samples=_SIZE)
     for beta, look in looks_of((1.2, 1.5, 2.0), skip=1).items():
-        line = _rows(lines, tail_exponent=beta)
+        line = rows_of(lines, tail_exponent=beta)
         draw_line(axes, line["generation"], line["skills"], look, label=rf"$\beta$ = {beta:g}")
-        rows = _rows(_same_size(drawn), tail_exponent=beta)
+        rows = rows_of(_same_size(drawn), tail_exponent=beta)
         draw_points(axes, rows["generation"], rows["mean_skills"], rows["se_skills"], look)
     axes.errorbar([], [], [], fmt="o", color=foreground(), markersize=4.5, label="simulated")
     axes.set(yscale="log", ylabel="items left $K$")
@@ -287,14 +281,14 @@ def mix_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 4.2)
     looks = looks_of(curves["real_fraction"], falling=True, skip=1)
-    first = _rows(curves, real_fraction=max(looks))
+    first = rows_of(curves, real_fraction=max(looks))
     clean = {"color": PALETTE["real"], "linestyle": "-"}
     draw_line(axes, first["n_samples"], first["clean"], clean, label="all real", lw=1.0)
     for share, look in looks.items():
-        line = _rows(curves, real_fraction=share)
+        line = rows_of(curves, real_fraction=share)
         axes.plot(line["n_samples"], line["late"], color=look["color"], linestyle=":", lw=1.0)
         draw_line(axes, line["n_samples"], line["exact"], look)
-        rows = _rows(table, tail_exponent=_EXPONENT, rank=_RANK, real_fraction=share)
+        rows = rows_of(table, tail_exponent=_EXPONENT, rank=_RANK, real_fraction=share)
         _simulated(axes, rows, "n_samples", look, label=rf"$\pi$ = {share:g}")
         axes.plot(
             line["end"].iloc[0],
@@ -335,11 +329,11 @@ def acquisition_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 4.0)
     looks = looks_of(curves["n_tail_from"], skip=1)
-    first = _rows(curves, n_tail_from=min(looks))
+    first = rows_of(curves, n_tail_from=min(looks))
     plain = {"color": PALETTE["real"], "linestyle": "-"}
     draw_line(axes, first["n_samples"], first["plain"], plain, label="plain real samples")
     for start, look in looks.items():
-        line = _rows(curves, n_tail_from=start)
+        line = rows_of(curves, n_tail_from=start)
         axes.plot(
             line["n_samples"],
             np.where(line["floor"] > 0.0, line["floor"], np.nan),
@@ -348,7 +342,7 @@ def acquisition_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             lw=1.0,
         )
         draw_line(axes, line["n_samples"], line["exact"], look)
-        rows = _rows(table, n_tail_from=start)
+        rows = rows_of(table, n_tail_from=start)
         _simulated(axes, rows, "n_samples", look, label=f"from rank {start:,.0f} on")
     axes.plot([], [], color=foreground(), linestyle=":", lw=1.0, label="never seen: a floor")
     axes.set(xscale="log", yscale="log", xlabel=_SAMPLES, ylabel=_ERROR)
@@ -370,7 +364,7 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (above, below) = panels(2, 3.4)
-    one = _rows(curves, tail_exponent=_EXPONENT)
+    one = rows_of(curves, tail_exponent=_EXPONENT)
     chain = {"color": PALETTE["mixed"], "linestyle": "-", "marker": "o"}
     draw_line(above, one["real_fraction"], one["stationary"], chain, label="endless chain")
     above.plot(
@@ -390,11 +384,11 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     )
     looks = {1.5: chain, 2.0: {"color": PALETTE["synthetic"], "linestyle": "--", "marker": "s"}}
     for beta, look in looks.items():
-        line = _rows(curves, tail_exponent=beta)
+        line = rows_of(curves, tail_exponent=beta)
         line = line[line["real_fraction"] >= 1e-3]  # fewer: hardly one real sample
         draw_line(below, line["real_fraction"], line["error"], look)
         below.plot(line["real_fraction"], line["without_copies"], **REFERENCE)
-        rows = _rows(table, tail_exponent=beta, n_samples=_SIZE)
+        rows = rows_of(table, tail_exponent=beta, n_samples=_SIZE)
         _simulated(below, rows, "real_fraction", look)
         place = (float(line["real_fraction"].iloc[-1]), float(line["error"].iloc[-1]))
         write_beside(below, rf"$\beta$ = {beta:g}", place)
@@ -429,7 +423,7 @@ def bigram_figure(table: pd.DataFrame) -> Figure:
     figure, (above, below) = panels(2, 3.6)
     looks = looks_of((1.2, 1.5, 1.8, 3.0), skip=1)
     for beta, look in looks.items():
-        rows = _rows(table, tail_exponent=beta)
+        rows = rows_of(table, tail_exponent=beta)
         scale = rows["n_samples"] ** min(1.0 - 1.0 / beta, 0.5)
         name = rf"$\beta$ = {beta:g}"
         above.plot(rows["n_samples"], rows["leading_term"] * scale, color=look["color"], **_DOTS)
@@ -466,10 +460,10 @@ def context_figure(table: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     figure, (axes,) = panels(1, 4.0)
-    rows = _rows(table, tail_exponent=_EXPONENT)
+    rows = rows_of(table, tail_exponent=_EXPONENT)
     ends = {3.0: "converges", 2.0: "converges slowly", 1.5: r"grows like $\log T$"}
     for contexts, look in looks_of(rows["context_exponent"], falling=True).items():
-        line = _rows(rows, context_exponent=contexts)
+        line = rows_of(rows, context_exponent=contexts)
         end = ends.get(contexts, f"grows like $T^{{{1 / contexts - 1 / _EXPONENT:.2f}}}$")
         draw_line(axes, line["n_samples"], line["scaled_error"], look)
         drawn = line[line["mean"].notna()]
@@ -508,9 +502,9 @@ def memory_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     ordered.sort(key=min, reverse=True)
     looks = looks_of(range(len(ordered)), skip=1)
     for (capacity, rank), look in zip(ordered, looks.values(), strict=True):
-        line = _rows(curves, capacity=capacity, rank=rank)
+        line = rows_of(curves, capacity=capacity, rank=rank)
         draw_line(axes, line["n_samples"], line["theory"], look)
-        rows = _rows(table, capacity=capacity, rank=rank)
+        rows = rows_of(table, capacity=capacity, rank=rank)
         d = int(line["dimension"].iloc[0])
         name = f"$P$ = {capacity} ($d$ = {d}), $k$ = {rank}"
         _simulated(axes, rows, "n_samples", look, label=name)
@@ -542,7 +536,7 @@ def dimension_figure(table: pd.DataFrame) -> Figure:
     shifts = {"threshold": 8, "root": -8, "count": 0}  # two may end at about the same error
     for axes, beta in zip(axes_list, exponents, strict=True):
         for weighting, name in names.items():
-            rows = _rows(table, tail_exponent=beta, weighting=weighting)
+            rows = rows_of(table, tail_exponent=beta, weighting=weighting)
             last = rows.iloc[-1]
             law = last["mean"] * (rows["dimension"] / last["dimension"]) ** -rows["exponent"]
             draw_line(axes, rows["dimension"], law, looks[weighting])
@@ -592,7 +586,7 @@ def divisors_figure(table: pd.DataFrame) -> Figure:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Patch
 
-    rows = _rows(table, operands="uniform", temperature=1.0)
+    rows = rows_of(table, operands="uniform", temperature=1.0)
     kinds = {
         0.0: ("learning from the last one's answers", "synthetic"),
         1.0: ("learning from true answers", "real"),
@@ -602,11 +596,11 @@ def divisors_figure(table: pd.DataFrame) -> Figure:
     figure, axes_list = panels(2, 2.6)
     heights = []
     for axes, (share, (title, color)) in zip(axes_list, kinds.items(), strict=True):
-        here = _rows(shown, real_fraction=share)
+        here = rows_of(shown, real_fraction=share)
         generations = sorted(set(here["generation"]))
         heights.append(len(generations))
         count = here["replicate"].nunique()
-        known = [_known(_rows(here, generation=generation)) for generation in generations]
+        known = [_known(rows_of(here, generation=generation)) for generation in generations]
         axes.pcolormesh(
             np.arange(len(divisors) + 1) - 0.5,
             np.arange(len(generations) + 1) - 0.5,
@@ -673,13 +667,13 @@ def chains_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    sampled: Any = _rows(table, temperature=1.0, operands="uniform")
+    sampled: Any = rows_of(table, temperature=1.0, operands="uniform")
     shares = looks_of(sampled["real_fraction"], falling=True)
     mixes = [
-        (_rows(sampled, real_fraction=share), f"{share:.0%} true", look)
+        (rows_of(sampled, real_fraction=share), f"{share:.0%} true", look)
         for share, look in shares.items()
     ]
-    written: Any = _rows(table, real_fraction=0.0)
+    written: Any = rows_of(table, real_fraction=0.0)
     kinds = list(written.groupby(["operands", "temperature"], sort=True))
     kinds.sort(key=lambda kind: (kind[0][0] != "uniform", kind[0][1]))
     figure, axes_list = panels(1 + (len(kinds) > 1), 3.4)
@@ -718,10 +712,10 @@ def recovery_figure(table: pd.DataFrame) -> Figure:
     present = [mix for mix in titles if mix in set(table["mix"])]
     figure, axes_list = panels(len(present), 3.6)
     for axes, mix in zip(axes_list, present, strict=True):
-        rows: Any = _rows(table, mix=mix)
+        rows: Any = rows_of(table, mix=mix)
         axes.axhline(rows["teacher_learnt"].mean(), **REFERENCE, label="teacher")
         for share, look in looks_of(rows["real_fraction"], falling=True, skip=1).items():
-            here = _rows(rows, real_fraction=share)
+            here = rows_of(rows, real_fraction=share)
             draw_means(axes, here, "n_samples", "n_learnt", look, label=rf"$\pi$ = {share:g}")
         axes.set(xscale="log", xlabel="pairs seen $T$", ylabel="divisors known")
         axes.set_title(titles[mix], pad=8)
@@ -750,7 +744,7 @@ def text_figure(table: pd.DataFrame) -> Figure:
     columns = {"perplexity": "perplexity on real text", "n_types": "different words"}
     for axes, (column, name) in zip(axes_list, columns.items(), strict=True):
         for share, look in looks_of(table["real_fraction"], falling=True).items():
-            rows = _rows(table, real_fraction=share)
+            rows = rows_of(table, real_fraction=share)
             draw_means(axes, rows, "generation", column, look, label=f"{share:.0%} real")
         axes.set(yscale="log", xlabel="generation", ylabel=name)
         axes.set_xticks(sorted(set(table["generation"]))[::2])
@@ -774,10 +768,10 @@ def text_scaling_figure(table: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 4.0)
     real = {"color": PALETTE["real"], "linestyle": "-", "marker": "o"}
-    draw_means(axes, _rows(table, data="real"), "tokens", "perplexity", real, label="real text")
-    synthetic: Any = _rows(table, data="synthetic")
+    draw_means(axes, rows_of(table, data="real"), "tokens", "perplexity", real, label="real text")
+    synthetic: Any = rows_of(table, data="synthetic")
     for writer, look in looks_of(synthetic["n_writer_tokens"], falling=True, skip=1).items():
-        rows: Any = _rows(synthetic, n_writer_tokens=writer)
+        rows: Any = rows_of(synthetic, n_writer_tokens=writer)
         name = f"by a writer of {writer:,.0f} tokens"
         draw_means(axes, rows, "tokens", "perplexity", look, label=name)
         level = float(rows["writer_perplexity"].mean())

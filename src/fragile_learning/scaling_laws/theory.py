@@ -20,13 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gamma, xlog1py, zeta
 
-from fragile_learning._validation import real_array, real_number, whole_array, whole_number
-from fragile_learning.scaling_laws.arguments import (
-    fractions_of,
-    result,
-    samples_of,
-    tail_exponent_of,
-)
+from fragile_learning._validation import real_array, real_number, result, whole_array, whole_number
+from fragile_learning.scaling_laws.arguments import fractions_of, samples_of, tail_exponent_of
 from fragile_learning.scaling_laws.bigrams import (
     bigram_error,
     context_bigram_error,

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from fragile_learning._validation import real_array, whole_number
-from fragile_learning.verification.settings import MOST_SIGNAL, positive_of, result, together
+from fragile_learning._validation import real_array, result, together, whole_number
+from fragile_learning.verification.settings import MOST_SIGNAL, positive_of
 
 __all__ = [
     "angle_between",

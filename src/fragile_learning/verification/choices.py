@@ -12,16 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_ndtr, ndtr
 
-from fragile_learning._validation import real_array
+from fragile_learning._validation import real_array, result, together
 from fragile_learning.verification.settings import (
     MOST_SIGNAL,
     Generator,
     Verifier,
     masses,
     positive_of,
-    result,
     setting_of,
-    together,
 )
 
 __all__ = [

@@ -26,6 +26,7 @@ from fragile_learning.style import (
     plain_ticks,
     write_beside,
 )
+from fragile_learning.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,13 +55,6 @@ _GENERATED = "examples generated $N$"
 _HALF = 0.5  # the accuracy of guessing
 _NAMES = {(1.0, 1.0): "nobody", (1.0, 0.0): "oracle"}
 _SIZES = (30, 100, 300, 1000, 3000, 10_000)
-
-
-def _rows(table: pd.DataFrame, **keys: Any) -> pd.DataFrame:
-    """Rows that have these values."""
-    for key, value in keys.items():
-        table = table[table[key] == value]
-    return table
 
 
 def _value(rows: pd.DataFrame, column: str) -> float:
@@ -109,9 +103,9 @@ def accuracy_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     axes.axhline(_value(curves, "bayes"), **REFERENCE, label="Bayes rule")
     for (phi, psi), look in _verifiers(curves).items():
         keys = {"keep_if_correct": phi, "keep_if_wrong": psi}
-        line = _rows(curves, **keys)
+        line = rows_of(curves, **keys)
         draw_line(axes, line["error_rate"], line["law"], look)
-        _drawn(axes, _rows(table, **keys), "error_rate", look, label=_rates(phi, psi))
+        _drawn(axes, rows_of(table, **keys), "error_rate", look, label=_rates(phi, psi))
         axes.plot(
             _value(line, "breakdown_point"),
             _HALF,
@@ -142,10 +136,10 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     axes.axhline(_value(curves, "bayes"), **REFERENCE, label="Bayes rule")
     heaviest = float(curves["ridge"].max())
     for ridge, look in looks_of(curves["ridge"], falling=True, skip=1).items():
-        line = _rows(curves, ridge=ridge)
+        line = rows_of(curves, ridge=ridge)
         name = "one shot" if ridge == heaviest else rf"$\lambda$ = {ridge:g}"
         draw_line(axes, line["n_generated"], line["law"], look)
-        _drawn(axes, _rows(table, ridge=ridge), "n_generated", look, label=name)
+        _drawn(axes, rows_of(table, ridge=ridge), "n_generated", look, label=name)
     dip = _value(curves, "dip")
     axes.axvline(dip, **REFERENCE)
     axes.set(xscale="log", xlabel=_GENERATED, ylabel=_ACCURACY, ylim=(0.47, 1.0))
@@ -171,14 +165,14 @@ def logistic_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     sizes = sorted(set(curves["n_generated"]))
     figure, axes_list = panels(len(sizes), 3.0)
     for axes, size in zip(axes_list, sizes, strict=True):
-        lines, drawn = _rows(curves, n_generated=size), _rows(table, n_generated=size)
-        first = _rows(lines, ridge=lines["ridge"].max())
+        lines, drawn = rows_of(curves, n_generated=size), rows_of(table, n_generated=size)
+        first = rows_of(lines, ridge=lines["ridge"].max())
         axes.axhline(_HALF, **REFERENCE)
         axes.plot(first["error_rate"], first["one_shot"], **REFERENCE, label="one shot")
         for ridge, look in looks_of(lines["ridge"], falling=True, skip=1).items():
-            line = _rows(lines, ridge=ridge)
+            line = rows_of(lines, ridge=ridge)
             draw_line(axes, line["error_rate"], line["law"], look)
-            rows = _rows(drawn, ridge=ridge)
+            rows = rows_of(drawn, ridge=ridge)
             _drawn(axes, rows, "error_rate", look, label=rf"$\lambda$ = {ridge:g}")
         star = _value(lines, "breakdown_point")
         axes.plot(star, _HALF, color=PALETTE["reference"], label="$p^*$", **STAR)
@@ -203,12 +197,12 @@ def window_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 3.8)
     looks = looks_of(curves["n_generated"], falling=True, skip=1)
-    first = _rows(curves, n_generated=max(looks))
+    first = rows_of(curves, n_generated=max(looks))
     axes.plot(first["tau"], first["limit"], **REFERENCE, label=r"$N \to \infty$")
     for size, look in looks.items():
-        line = _rows(curves, n_generated=size)
+        line = rows_of(curves, n_generated=size)
         draw_line(axes, line["tau"], line["law"], look)
-        rows = _rows(table, n_generated=size)
+        rows = rows_of(table, n_generated=size)
         _drawn(axes, rows, "tau", look, fillstyle="none", label=f"$N$ = {size:,.0f}")
     axes.set(
         xlabel=r"distance to the breakdown point $\tau = (p^* - p)\sqrt{N}$",
@@ -290,11 +284,11 @@ def rounds_figure(table: pd.DataFrame, curves: pd.DataFrame | None = None) -> Fi
     ordered = sorted(settings.itertuples(index=False, name=None))
     for (degrees, rho), look in zip(ordered, looks, strict=True):
         keys = {"degrees_verifier": degrees, "correlation": rho}
-        line = _rows(lines, **keys)
+        line = rows_of(lines, **keys)
         axes.axhline(_value(line, "verifier"), color=look["color"], linestyle=":", lw=1.2)
         draw_line(axes, line["round"], line["law"], look)
         name = rf"$\theta_v$ = {degrees:g}°, $\rho$ = {rho:g}"
-        _drawn(axes, _rows(table, **keys), "round", look, label=name)
+        _drawn(axes, rows_of(table, **keys), "round", look, label=name)
     axes.plot([], [], color=foreground(), linestyle=":", lw=1.2, label="verifier")
     axes.set(xlabel="round", ylabel="accuracy")
     axes.set_xticks(range(0, int(lines["round"].max()) + 1, 2))
@@ -316,7 +310,7 @@ def self_training_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     figure, (axes,) = panels(1, 3.9)
     for signal, look in looks_of(curves["signal"], falling=True, skip=1).items():
-        line = _rows(curves, signal=signal)
+        line = rows_of(curves, signal=signal)
         axes.plot(
             line["degrees_generator"],
             line["generator"],
@@ -325,7 +319,7 @@ def self_training_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             lw=1.2,
         )
         draw_line(axes, line["degrees_generator"], line["law"], look)
-        rows = _rows(table, signal=signal)
+        rows = rows_of(table, signal=signal)
         _drawn(axes, rows, "degrees_generator", look, label=f"$s$ = {signal:g}")
     axes.plot([], [], color=foreground(), linestyle=":", lw=1.2, label="generator")
     axes.set(
@@ -351,7 +345,7 @@ def more_data_figure(table: pd.DataFrame) -> Figure:
     figure, (axes,) = panels(1, 3.9)
     names = {"oracle": "kept by an oracle", "agreement": "kept by the verifier", "all": "all kept"}
     for (keep, name), look in zip(names.items(), looks_of(range(3), skip=1).values(), strict=True):
-        rows = _rows(table, keep=keep)
+        rows = rows_of(table, keep=keep)
         _drawn(axes, rows, "n_generated", look, label=name)
         draw_line(axes, rows["n_generated"], rows["mean"], look)
     axes.set(xscale="log", xlabel=_GENERATED, ylabel=_ACCURACY, ylim=(0.73, 0.955))
@@ -386,10 +380,10 @@ def threshold_figure(curves: pd.DataFrame) -> Figure:
     figure, axes_list = panels(len(rates), 3.0)
     looks = looks_of(curves["separation"], falling=True, skip=1)
     for axes, p in zip(axes_list, rates, strict=True):
-        lines = _rows(curves, error_rate=p)
+        lines = rows_of(curves, error_rate=p)
         axes.axhline(_value(lines, "unverified"), **REFERENCE, label="no verifier")
         for separation, look in looks.items():
-            line = _rows(lines, separation=separation)
+            line = rows_of(lines, separation=separation)
             axes.axhline(_value(line, "soft"), color=look["color"], linestyle=":", lw=1.6)
             name = rf"$\Delta$ = {separation:g}"
             draw_line(axes, line["threshold"], line["information"], look, label=name)
@@ -425,7 +419,7 @@ def cost_figure(curves: pd.DataFrame) -> Figure:
     figure, (axes,) = panels(1, 3.9)
     axes.axhline(0.0, **REFERENCE)
     for (phi, psi), look in _verifiers(curves).items():
-        line = _rows(curves, keep_if_correct=phi, keep_if_wrong=psi)
+        line = rows_of(curves, keep_if_correct=phi, keep_if_wrong=psi)
         draw_line(axes, line["error_rate"], line["price"], look, label=_rates(phi, psi))
     axes.set(xlabel=_ERROR_RATE, ylabel=r"break-even price $c_v/c_g$")
     axes.set(xlim=(0.0, 0.5), ylim=(-0.6, 3.0))
@@ -526,7 +520,7 @@ def headlines_figure(table: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     gains = table.assign(gain=table["student"] - table["generator"])  # paired
-    chosen = _rows(gains, scope="article")
+    chosen = rows_of(gains, scope="article")
     counts = sorted(set(chosen["n_kept_each"]))
     figure, axes_list = panels(1 + (len(counts) > 1), 3.4)
     looks = dict(zip(reversed(_SELECTORS), looks_of(range(len(_SELECTORS))).values(), strict=True))
@@ -539,7 +533,7 @@ def headlines_figure(table: pd.DataFrame) -> Figure:
         }
     for place, selector in enumerate(_SELECTORS):
         for scope, (_, fill, shift) in scopes.items():
-            found: Any = _rows(gains, scope=scope, n_kept_each=1, selector=selector)["gain"]
+            found: Any = rows_of(gains, scope=scope, n_kept_each=1, selector=selector)["gain"]
             look = looks[selector]
             above.plot(
                 np.full(len(found), place + shift - 0.06),
@@ -570,7 +564,7 @@ def headlines_figure(table: pd.DataFrame) -> Figure:
     for below in axes_list[1:]:
         below.axhline(0.0, **REFERENCE)
         for selector, look in looks.items():
-            rows = _rows(chosen, selector=selector)
+            rows = rows_of(chosen, selector=selector)
             name = _SELECTORS[selector].replace("\n", " ")
             draw_means(below, rows, "n_kept_each", "gain", look, label=name)
         below.set(xlabel="candidates kept of each article", ylabel=_GAIN)

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import erf, expit, ndtr
 
-from fragile_learning._validation import choice, real_array, real_number
-from fragile_learning.verification.settings import Generator, Verifier, masses, result
+from fragile_learning._validation import choice, real_array, real_number, result
+from fragile_learning.verification.settings import Generator, Verifier, masses
 
 __all__ = ["accuracy_of_rule", "agreement_of_rules", "limit_rule"]
 

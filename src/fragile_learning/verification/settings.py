@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fragile_learning._validation import real_array, whole_array
+from fragile_learning._validation import real_array, result, together, whole_array
 
 __all__ = ["Generator", "Verifier", "positive_of", "result", "setting_of", "shares_of", "together"]
 
@@ -33,21 +33,6 @@ def positive_of(
 def features_of(name: str, value: ArrayLike) -> Array:
     """Whole numbers in [1, 1e100]."""
     return whole_array(name, real_array(name, value, minimum=1.0, maximum=MOST_SAMPLES))
-
-
-def together(**arrays: Array) -> list[Array]:
-    """Broadcast arrays, or name those that do not fit."""
-    try:
-        return list(np.broadcast_arrays(*arrays.values()))
-    except ValueError:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise ValueError(f"shapes must broadcast, got {shapes}") from None
-
-
-def result(value: ArrayLike) -> Array | float:
-    """Return a float for a scalar, else an array."""
-    found = np.asarray(value, dtype=float)
-    return float(found) if found.ndim == 0 else found
 
 
 def _frozen(array: Array) -> Array | float:

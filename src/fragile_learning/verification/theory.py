@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, wofz
 
-from fragile_learning._validation import real_array, whole_array
+from fragile_learning._validation import real_array, result, together, whole_array
 from fragile_learning.verification.angles import (
     bisector_accuracy,
     rates_from_angles,
@@ -57,10 +57,8 @@ from fragile_learning.verification.settings import (
     Verifier,
     masses,
     positive_of,
-    result,
     setting_of,
     shares_of,
-    together,
 )
 
 __all__ = [

@@ -16,6 +16,7 @@ from fragile_learning.bayes.evaluate import (  # noqa: E402
     robustness_report,
 )
 from fragile_learning.bayes.uncertainty import auroc, selective_accuracy_area  # noqa: E402
+from fragile_learning.bayes.views import View  # noqa: E402
 from fragile_learning.statistics import share_interval  # noqa: E402
 
 RADII = (0.03, 0.08)
@@ -110,12 +111,14 @@ def test_auroc_counts_pairs():
 
 
 def test_detection_by_hand():
-    clean = evaluate._View(
+    clean = View(
         np.array([True] * 20 + [False] * 2),
+        np.zeros(22),
         {"total_entropy": np.r_[np.arange(20.0), 50, 50], "mutual_information": np.zeros(22)},
     )
-    attacked = evaluate._View(
+    attacked = View(
         np.array([False] * 4 + [True] * 16 + [False] * 2),
+        np.zeros(22),
         {"total_entropy": np.r_[18.9, 18.5, 7.5, 100, np.zeros(18)]},
     )
     found = evaluate._detect("total_entropy", clean, attacked, adaptive=True, confidence=0.9)
@@ -185,8 +188,7 @@ def test_reports():
         model, data.shifted, None, radius=RADII[1], objective="low_entropy", n_restarts=3, rng=1
     )
     scores = [
-        evaluate._view(model, x, None, None).scores["mutual_information"]
-        for x in (data.inputs, other.inputs)
+        evaluate.view(model, x).scores["mutual_information"] for x in (data.inputs, other.inputs)
     ]
     assert two.shift[1].score == "mutual_information"
     assert two.shift[1].auroc < auroc(*scores)  # each score by an attack on itself

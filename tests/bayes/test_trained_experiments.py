@@ -194,42 +194,6 @@ def test_detection_of_one_network_and_of_many():
         assert frame[column].dropna().between(0.0, 1.0).all()
 
 
-def view(right, scores):
-    return trained_experiments._View(
-        np.array(right), np.zeros(len(right)), {"total_entropy": np.array(scores, float)}
-    )
-
-
-def test_caught_counts_what_was_right_and_is_wrong():
-    """By hand: the third image was wrong before, the fourth withstands."""
-    clean = view([True, True, False, True], [0.1, 0.3, 0.9, 0.2])
-    attacked = view([False, False, False, True], [0.25, 0.5, 0.0, 0.0])
-    successful, caught = trained_experiments._caught("total_entropy", clean, attacked)
-    # successful 0.25, 0.5 against right 0.1, 0.2, 0.3: 5 of 6 pairs; the threshold is 0.29
-    assert successful == pytest.approx(5 / 6)
-    assert caught == 0.5
-    none = trained_experiments._caught("total_entropy", clean, clean)
-    assert np.isnan(none).all()
-
-
-def test_mixed_area_keeps_the_surest_first():
-    """Kept in order: right, wrong, right, wrong; mean of 1, 1/2, 2/3, 1/2."""
-    area = trained_experiments._mixed_area(
-        "total_entropy", view([True, False], [0.1, 0.2]), view([True, False], [0.3, 0.4])
-    )
-    assert area == pytest.approx((1 + 1 / 2 + 2 / 3 + 1 / 2) / 4)
-
-
-def test_views_do_not_depend_on_batches():
-    given, model = methods.problem(TINY, 0), methods.posterior("HMC", TINY, 0)
-    whole = trained_experiments._view(model, given.test.inputs, given.test.labels)
-    parts = trained_experiments._view(model, given.test.inputs, given.test.labels, 7)
-    np.testing.assert_array_equal(whole.right, parts.right)
-    for score, values in whole.scores.items():
-        np.testing.assert_allclose(values, parts.scores[score], atol=1e-5)
-    assert not trained_experiments._view(model, given.test.shifted).right.any()
-
-
 def test_shift_is_hidden_by_attacks():
     frame = tasks("shift", shift_point, ["deterministic", "HMC"])
     table = frame.set_index(["method", "radius", "attacked", "score"])["auroc"].sort_index()

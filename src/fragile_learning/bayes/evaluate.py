@@ -31,13 +31,10 @@ from fragile_learning.bayes.attacks import (
     Norm,
     Score,
     _Ball,
-    _batch_size,
     _check_classes,
     _inputs,
     _labels,
-    _log_mean,
     _log_probabilities,
-    _uncertainty,
     fgsm,
     pgd,
     pgd_targeted,
@@ -46,6 +43,7 @@ from fragile_learning.bayes.attacks import (
     transfer,
 )
 from fragile_learning.bayes.uncertainty import auroc, selective_accuracy_area
+from fragile_learning.bayes.views import SCORES, View, mixed_area, successful, view
 from fragile_learning.statistics import Interval, share_interval
 
 __all__ = [
@@ -61,10 +59,6 @@ __all__ = [
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Rng = np.random.Generator | np.random.SeedSequence | int
-
-SCORES: tuple[Score, ...] = get_args(Score)
-FALSE_POSITIVES = 0.05
-"""Share of clean, rightly classified inputs that the detector's threshold flags."""
 
 
 # --- records --------------------------------------------------------------------------------------
@@ -280,13 +274,6 @@ def _line(name: str, cells: Sequence[str]) -> str:
 # --- measures -------------------------------------------------------------------------------------
 
 
-class _View(NamedTuple):
-    """What the pipeline says of inputs."""
-
-    right: Flags
-    scores: dict[Score, Array]
-
-
 def _numbers(values: Tensor) -> Array:
     return np.asarray(values.detach().double().cpu().numpy())
 
@@ -295,46 +282,14 @@ def _flags(values: Tensor) -> Flags:
     return np.asarray(values.cpu().numpy(), dtype=bool)
 
 
-@torch.no_grad()
-def _view(
-    model: LogProbabilities, inputs: Tensor, labels: Tensor | None, batch_size: int | None
-) -> _View:
-    right: list[Flags] = []
-    scores: dict[Score, list[Array]] = {score: [] for score in SCORES}
-    size = _batch_size(model, inputs, batch_size)
-    for first in range(0, len(inputs), size):
-        log_p = _log_probabilities(model, inputs[first : first + size])
-        if labels is not None:
-            right.append(_flags(_log_mean(log_p).argmax(dim=1) == labels[first : first + size]))
-        for score in SCORES:
-            scores[score].append(_numbers(_uncertainty(log_p.mT, score)))
-    return _View(
-        np.concatenate(right) if right else np.zeros(len(inputs), dtype=bool),
-        {score: np.concatenate(parts) for score, parts in scores.items()},
-    )
-
-
 def _detect(
-    score: Score, clean: _View, attacked: _View, *, adaptive: bool, confidence: float
+    score: Score, clean: View, attacked: View, *, adaptive: bool, confidence: float
 ) -> Detection:
-    before, after = clean.scores[score], attacked.scores[score]
-    hit = clean.right & ~attacked.right
-    successful, caught = None, None
-    if hit.any():
-        calm = before[clean.right]
-        successful = auroc(calm, after[hit])
-        limit = float(np.quantile(calm, 1.0 - FALSE_POSITIVES))
-        flagged = int((after[hit] > limit).sum())
-        caught = share_interval(flagged, int(hit.sum()), confidence=confidence)
-    return Detection(score, adaptive, auroc(before, after), successful, caught)
-
-
-def _mixed_area(clean: _View, attacked: _View) -> float:
-    score = SCORES[0]
-    return selective_accuracy_area(
-        np.concatenate([clean.scores[score], attacked.scores[score]]),
-        np.concatenate([clean.right, attacked.right]),
-    )
+    before, after, found = clean.scores[score], attacked.scores[score], None
+    hit = successful(score, clean, attacked)
+    if hit.n_successful:
+        found = share_interval(hit.n_caught, hit.n_successful, confidence=confidence)
+    return Detection(score, adaptive, auroc(before, after), hit.auroc, found)
 
 
 # --- self-checks ----------------------------------------------------------------------------------
@@ -518,15 +473,13 @@ def robustness_report(
     if heat is None:
         heat = gap if gap > 10.0 else 1.0
 
-    before = _view(log_probabilities, clean, labels, batch)
+    before = view(log_probabilities, clean, labels, batch)
     if surrogate is None:
         surrogate = _linear_surrogate(
             log_probabilities, clean, _Ball(clean, norm, sizes[-1]), batch, trial.seed()
         )
     shifted = None if data.shifted is None else _inputs(data.shifted).clone()
-    shift_scores = (
-        None if shifted is None else _view(log_probabilities, shifted, None, batch).scores
-    )
+    shift_scores = None if shifted is None else view(log_probabilities, shifted, None, batch).scores
     clean_shift = _shift(before, shift_scores)
     rows, outcomes = [], []
     for size in sizes:
@@ -559,7 +512,7 @@ def _radii(radii: Sequence[float]) -> list[float]:
     return sizes
 
 
-def _shift(before: _View, scores: dict[Score, Array] | None) -> tuple[ShiftDetection, ...]:
+def _shift(before: View, scores: dict[Score, Array] | None) -> tuple[ShiftDetection, ...]:
     if scores is None:
         return ()
     return tuple(
@@ -571,8 +524,8 @@ class _Outcome(NamedTuple):
     """Attacks of one radius by name, and what the pipeline says of some of the inputs."""
 
     attacks: dict[str, Attack]
-    by_label: _View
-    adaptive: dict[Score, _View]
+    by_label: View
+    adaptive: dict[Score, View]
 
     def fooled(self, *, blind: bool) -> Flags:
         """Say which inputs any attack fools; with or without those that see no gradient."""
@@ -589,16 +542,16 @@ BLIND = ("noise", "transfer")
 def _row(
     size: float,
     outcome: _Outcome,
-    before: _View,
+    before: View,
     shift: tuple[ShiftDetection, ...],
     trial: _Trial,
 ) -> AtRadius:
     n = len(before.right)
     detection = []
     for score in SCORES:
-        for adaptive, view in ((False, outcome.by_label), (True, outcome.adaptive[score])):
+        for adaptive, seen in ((False, outcome.by_label), (True, outcome.adaptive[score])):
             detection.append(
-                _detect(score, before, view, adaptive=adaptive, confidence=trial.confidence)
+                _detect(score, before, seen, adaptive=adaptive, confidence=trial.confidence)
             )
     robust = int((~outcome.fooled(blind=True)).sum())
     return AtRadius(
@@ -610,8 +563,8 @@ def _row(
         ),
         detection=tuple(detection),
         shift=shift,
-        selective_area=_mixed_area(before, outcome.by_label),
-        adaptive_selective_area=_mixed_area(before, outcome.adaptive[SCORES[0]]),
+        selective_area=mixed_area(SCORES[0], before, outcome.by_label),
+        adaptive_selective_area=mixed_area(SCORES[0], before, outcome.adaptive[SCORES[0]]),
     )
 
 
@@ -685,11 +638,11 @@ class _Trial(NamedTuple):
             {score: self.view(found[f"two-stage on {_plain(score)}"]) for score in SCORES},
         )
 
-    def view(self, attack: Attack) -> _View:
-        return _view(self.model, attack.inputs, self.labels, self.batch_size)
+    def view(self, attack: Attack) -> View:
+        return view(self.model, attack.inputs, self.labels, self.batch_size)
 
     def shift(
-        self, radius: float, shifted: Tensor | None, before: _View
+        self, radius: float, shifted: Tensor | None, before: View
     ) -> tuple[ShiftDetection, ...]:
         """Shifted inputs under attacks that lower their uncertainty, each score by its own."""
         if shifted is None:
@@ -708,13 +661,13 @@ class _Trial(NamedTuple):
                 batch_size=self.batch_size,
                 rng=self.seed(),
             )
-            scores[score] = _view(self.model, attack.inputs, None, self.batch_size).scores[score]
+            scores[score] = view(self.model, attack.inputs, None, self.batch_size).scores[score]
         return _shift(before, scores)
 
     def checks(
         self,
         given: Tensor,
-        before: _View,
+        before: View,
         sizes: list[float],
         outcomes: list[_Outcome],
         rows: list[AtRadius],
@@ -771,12 +724,12 @@ class _Trial(NamedTuple):
             )
         return found
 
-    def _nothing(self, given: Tensor, before: _View) -> Check:
+    def _nothing(self, given: Tensor, before: View) -> Check:
         """Radius 0 changes no bit and no answer."""
         attack = self.ascend(0.0)
         same = attack.inputs.cpu().numpy().tobytes() == given.detach().cpu().numpy().tobytes()
         moved = float((_flags(attack.success) == before.right).mean())
-        again = _view(self.model, self.clean, self.labels, self.batch_size)
+        again = view(self.model, self.clean, self.labels, self.batch_size)
         drift = max(
             float(np.abs(again.scores[score] - before.scores[score]).max()) for score in SCORES
         )

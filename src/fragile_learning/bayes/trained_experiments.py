@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,6 @@ METHODS = (
     "HMC",
 )
 SCORES = ("total_entropy", "mutual_information")
-FALSE_POSITIVES = 0.05
-"""Share of clean, rightly classified inputs that a detector's threshold flags."""
 
 GPU_SIZE: dict[str, Any] = {
     "side": 28,
@@ -91,58 +89,9 @@ def _setting(data: str, size: str) -> Any:
     return settings[data, size]
 
 
-# --- what a pipeline says of inputs ---------------------------------------------------------------
-
-
-class _View(NamedTuple):
-    """Whether predictions are right, log-probability of the label, and both uncertainties."""
-
-    right: Flags
-    log_labels: Array
-    scores: dict[str, Array]
-
-
-def _view(model: Any, inputs: Any, labels: Any = None, batch_size: int | None = None) -> _View:
-    """Look at inputs, a batch at a time; without labels nothing is right."""
-    torch, measures = importlib.import_module("torch"), _room("uncertainty")
-    log_mean = _room("predict").log_mean
-    size = batch_size or len(inputs)
-    parts: list[tuple[Any, ...]] = []
-    with torch.no_grad():
-        for start in range(0, len(inputs), size):
-            log_p = model(inputs[start : start + size])
-            mean = log_mean(log_p)
-            known = labels[start : start + size] if labels is not None else mean.argmin(dim=1)
-            found = (
-                mean.argmax(dim=1) == known,
-                mean.gather(1, known[:, None])[:, 0].double(),
-                *(getattr(measures, score)(log_p).double() for score in SCORES),
-            )
-            parts.append(tuple(value.cpu().numpy() for value in found))
-    right, logs, *scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _View(right, logs, dict(zip(SCORES, scores, strict=True)))
-
-
-def _caught(score: str, clean: _View, attacked: _View) -> tuple[float, float]:
-    """AUROC of successful attacks against right clean inputs, and share above the threshold.
-
-    Both NaN if no attack succeeds.
-    """
-    hit = clean.right & ~attacked.right
-    if not hit.any():
-        return math.nan, math.nan
-    calm, found = clean.scores[score][clean.right], attacked.scores[score][hit]
-    limit = np.quantile(calm, 1.0 - FALSE_POSITIVES)
-    return _room("uncertainty").auroc(calm, found), float((found > limit).mean())
-
-
-def _mixed_area(score: str, one: _View, other: _View) -> float:
-    """Area under the accuracy of selective prediction on both kinds of inputs together."""
-    area: float = _room("uncertainty").selective_accuracy_area(
-        np.concatenate([one.scores[score], other.scores[score]]),
-        np.concatenate([one.right, other.right]),
-    )
-    return area
+def _caught(found: Any) -> float:
+    """Share of the successful attacks that a threshold catches; NaN if there are none."""
+    return float(found.n_caught / found.n_successful) if found.n_successful else math.nan
 
 
 # --- have the chains mixed ------------------------------------------------------------------------
@@ -229,9 +178,10 @@ def robustness_point(
     ``max_targets`` other classes. All test images count, also those that are wrong when clean.
     """
     methods, attacks, setting = _room("methods"), _room("attacks"), _setting(data, size)
+    views = _room("views")
     test = methods.problem(setting, replicate).test
     model = methods.posterior(method, setting, replicate)
-    clean = _view(model, test.inputs, test.labels)
+    clean = views.view(model, test.inputs, test.labels)
     rows = [_accuracy_row("none", 0.0, clean.right, -float(clean.log_labels.mean()))]
     starts = int(rng.integers(0, 2**62))
     for radius in radii:
@@ -284,10 +234,11 @@ def detection_point(
     attacked images together.
     """
     methods, attacks, setting = _room("methods"), _room("attacks"), _setting(data, size)
+    views = _room("views")
     auroc = _room("uncertainty").auroc
     test = methods.problem(setting, replicate).test
     model = methods.posterior(method, setting, replicate)
-    clean = _view(model, test.inputs, test.labels)
+    clean = views.view(model, test.inputs, test.labels)
     starts = int(rng.integers(0, 2**62))
     rows = []
     for radius in radii:
@@ -302,18 +253,18 @@ def detection_point(
                 rng=starts,
                 **changes,
             )
-            attacked = _view(model, attack.inputs, test.labels)
+            attacked = views.view(model, attack.inputs, test.labels)
             for score in SCORES:
-                successful, caught = _caught(score, clean, attacked)
+                hit = views.successful(score, clean, attacked)
                 rows.append(
                     {
                         "radius": radius,
                         "attack": name,
                         "score": score,
                         "auroc": auroc(clean.scores[score], attacked.scores[score]),
-                        "auroc_successful": successful,
-                        "caught": caught,
-                        "selective_area": _mixed_area(score, clean, attacked),
+                        "auroc_successful": math.nan if hit.auroc is None else hit.auroc,
+                        "caught": _caught(hit),
+                        "selective_area": views.mixed_area(score, clean, attacked),
                     }
                 )
     return rows
@@ -357,21 +308,22 @@ def shift_point(
     ``selective_area``: of test and shifted images together, the latter always wrong.
     """
     methods, attacks, setting = _room("methods"), _room("attacks"), _setting(data, size)
+    views = _room("views")
     auroc = _room("uncertainty").auroc
     test = methods.problem(setting, replicate).test
     model = methods.posterior(method, setting, replicate)
-    clean = _view(model, test.inputs, test.labels)
+    clean = views.view(model, test.inputs, test.labels)
     starts = int(rng.integers(0, 2**62))
 
     def seen(radius: float, attacked: str, inputs: Any) -> list[Row]:
-        far = _view(model, inputs)
+        far = views.view(model, inputs)
         return [
             {
                 "radius": radius,
                 "attacked": attacked,
                 "score": score,
                 "auroc": auroc(clean.scores[score], far.scores[score]),
-                "selective_area": _mixed_area(score, clean, far),
+                "selective_area": views.mixed_area(score, clean, far),
             }
             for score in SCORES
         ]
@@ -428,7 +380,7 @@ def convolutional_point(
     the label; ``..._adaptive``: under that in two stages on the score itself. ``shift_...``: AUROC
     of total entropy on digits, let be and attacked. Diagnostics are NaN for one network.
     """
-    methods, attacks = _room("methods"), _room("attacks")
+    methods, attacks, views = _room("methods"), _room("attacks"), _room("views")
     auroc = _room("uncertainty").auroc
     choice("method", method, ("deterministic", "HMC"))
     setting = methods.Setting(
@@ -456,8 +408,8 @@ def convolutional_point(
     if method == "HMC":
         found = _mixing(given, methods.hmc_run(setting, replicate))
         chains = {name: float(found[name]) for name in chains}
-    clean = _view(model, test.inputs, test.labels, batch_size)
-    far = _view(model, test.shifted, None, batch_size)
+    clean = views.view(model, test.inputs, test.labels, batch_size)
+    far = views.view(model, test.shifted, None, batch_size)
     starts = int(rng.integers(0, 2**62))
     rows = []
     for radius in radii:
@@ -475,9 +427,9 @@ def convolutional_point(
         label = ascend(objective="label")
         sure = attacks.pgd_targeted(model, test.inputs, test.labels, n_steps=n_steps, **common)
         robust = ~(label.success | sure.success).cpu().numpy()
-        by_label = _view(model, label.inputs, test.labels, batch_size)
+        by_label = views.view(model, label.inputs, test.labels, batch_size)
         adaptive = {
-            score: _view(
+            score: views.view(
                 model,
                 ascend(objective="two_stage", score=score, n_steps=2 * n_steps).inputs,
                 test.labels,
@@ -486,7 +438,7 @@ def convolutional_point(
             for score in SCORES
         }
         low = ascend(test.shifted, None, objective="low_entropy")
-        attacked = _view(model, low.inputs, None, batch_size)
+        attacked = views.view(model, low.inputs, None, batch_size)
         entropy, information = SCORES
         rows.append(
             {
@@ -499,8 +451,8 @@ def convolutional_point(
                 "information_adaptive": auroc(
                     clean.scores[information], adaptive[information].scores[information]
                 ),
-                "caught_label": _caught(entropy, clean, by_label)[1],
-                "caught_adaptive": _caught(entropy, clean, adaptive[entropy])[1],
+                "caught_label": _caught(views.successful(entropy, clean, by_label)),
+                "caught_adaptive": _caught(views.successful(entropy, clean, adaptive[entropy])),
                 "shift_clean": auroc(clean.scores[entropy], far.scores[entropy]),
                 "shift_attacked": auroc(clean.scores[entropy], attacked.scores[entropy]),
                 **chains,

@@ -618,7 +618,7 @@ FIT = {"noise_variance": 1.0, "prior_variance": 1.0}
 BAD = [
     (lambda: theory.leapfrog_matrix(0.0, 1), ValueError, "step_size must be finite and > 0"),
     (lambda: theory.leapfrog_matrix(0.5, 1.5), ValueError, "n_steps must hold whole numbers"),
-    (lambda: theory.leapfrog_matrix([0.5, 1], [1, 2, 3]), ValueError, "shapes that broadcast"),
+    (lambda: theory.leapfrog_matrix([0.5, 1], [1, 2, 3]), ValueError, "shapes must broadcast"),
     (lambda: theory.leapfrog_energy_error(0.5, 1, 0), ValueError, "n_dimensions must be"),
     (lambda: theory.leapfrog_acceptance(0.5, 1, 2, method="f"), ValueError, "method must be one"),
     (lambda: theory.langevin_variance(-1.0, 1.0), ValueError, "precision must be"),

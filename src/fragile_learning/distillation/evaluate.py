@@ -145,7 +145,7 @@ def evaluate(
     networks = networks_of(module)
     weights_seed, view_seed = (int(n) for n in draw.integers(2**63, size=2))
     generator = torch.Generator().manual_seed(weights_seed)
-    law = initialise or _default_law
+    law = initialise or draw_parameters
     parameters = law(module, count, generator)
     images = torch.tensor(distilled.images, device=device)
     labels = torch.tensor(distilled.labels, device=device)
@@ -162,10 +162,6 @@ def evaluate(
         for i, weights in enumerate(trained):
             found[i, group.start : group.stop] = _accuracies(networks, weights, known, device)
     return Evaluation(tuple(steps), found)
-
-
-def _default_law(module: nn.Module, n: int, generator: torch.Generator) -> Mapping[str, Tensor]:
-    return draw_parameters(module, n_networks=n, generator=generator)
 
 
 def _view(n: int, n_steps: int, seed: int) -> StepView:

@@ -233,7 +233,7 @@ def _laws(module: nn.Module) -> dict[str, tuple[float, float]]:
 
 
 def draw_parameters(
-    module: nn.Module, *, n_networks: int, generator: torch.Generator
+    module: nn.Module, n_networks: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """Draw new weights for many networks, in PyTorch's default law.
 

@@ -242,7 +242,7 @@ class RatBptt:
         if not isinstance(config, DistillConfig):
             raise TypeError(f"config must be a DistillConfig, got {config!r}")
         self.config, self.module = config, module
-        self._initialise = initialise or _default_law
+        self._initialise = initialise or draw_parameters
         self._engine = MetaGradients(
             module,
             config.optimizer,
@@ -528,10 +528,6 @@ class RatBptt:
         if found.labels is not None:
             state.labels.clamp_min_(0.0)
         return OuterStep(found.loss, norm, factor, run.n_steps, run.window, cost)
-
-
-def _default_law(module: nn.Module, n: int, generator: torch.Generator) -> Mapping[str, Tensor]:
-    return draw_parameters(module, n_networks=n, generator=generator)
 
 
 def _generator(key: list[int]) -> torch.Generator:

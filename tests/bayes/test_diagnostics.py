@@ -79,17 +79,6 @@ def test_the_sequence_is_positive_and_falls():
     np.testing.assert_allclose(effective_sample_size(chains), expected, rtol=1e-10)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_another_implementation_agrees():
-    arviz = pytest.importorskip("arviz")
-    for rho in (0.0, 0.6, -0.4, 0.95):
-        chains = autoregression(rho, (4, 400), seed=3)
-        ess = float(np.asarray(arviz.ess(chains, method="mean")))
-        assert float(effective_sample_size(chains)) == pytest.approx(ess, rel=1e-3)
-        rhat = float(np.asarray(arviz.rhat(chains, method="split")))
-        assert float(split_rhat(chains)) == pytest.approx(rhat, rel=1e-9)
-
-
 @pytest.mark.parametrize("function", [split_rhat, effective_sample_size])
 def test_wrong_draws_are_refused(function):
     with pytest.raises(ValueError, match="draws must have the shape"):

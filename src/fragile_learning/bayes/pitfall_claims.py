@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from fragile_learning.bayes import theory
 from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
 
 __all__ = ["PITFALL_CLAIMS"]
@@ -53,12 +54,12 @@ def _double_softmax(tables: Tables) -> Verdict:
     frame = _table(tables, "double-softmax")
     worst, above = 0.0, True
     for row in frame.to_dict("records"):
-        top = math.log(math.e + row["n_classes"] - 1)
-        floor = 1.0 - (math.e - 1.0) / (math.e + row["n_classes"] - 1)
+        low, high = theory.double_softmax_range(row["n_classes"])
+        floor = float(theory.double_softmax_floor(row["n_classes"]))
         worst = max(
             worst,
-            abs(row["loss_low"] - top + 1.0),
-            abs(row["loss_high"] - top),
+            abs(row["loss_low"] - float(low)),
+            abs(row["loss_high"] - float(high)),
             abs(row["score_floor"] - floor),
         )
         above = above and row["score_fooled"] >= floor - _ROUNDING

@@ -125,7 +125,10 @@ def test_a_judge_that_returns_something_else_is_refused():
 def test_the_ledger_reads_back_what_was_written(archive):
     archived(archive, frame(1.0, 1.04))
     second = dataclasses.replace(
-        CLAIM, id="EX-10", judge=lambda _: Verdict("differs", "no", {"x": np.inf})
+        CLAIM,
+        id="EX-10",
+        reported="0.5",
+        judge=lambda _: Verdict("differs", "no", {"x": np.inf}, "0.62 ± 0.01"),
     )
     third = dataclasses.replace(CLAIM, id="EX-2", experiments=("example/none",))
     entries = from_archive([second, CLAIM, third])
@@ -139,6 +142,11 @@ def test_the_ledger_reads_back_what_was_written(archive):
     )
     assert found[1].tables == {}
     assert found[2].numbers == {"x": np.inf}
+    assert [(entry.reported, entry.measured) for entry in found] == [
+        ("", ""),
+        ("", ""),
+        ("0.5", "0.62 ± 0.01"),
+    ]
     assert found[0].verdict == judge(CLAIM, {NAME: frame(1.0, 1.04)}, tier="full")
     assert sorted(found, key=lambda e: e.id) == sorted(entries, key=lambda e: e.id)
 
@@ -156,7 +164,7 @@ def test_a_damaged_table_is_not_passed_over(archive):
         (lambda text: text.replace("agrees", "differs"), "checksum"),
         (lambda text: text[:-30], "not used"),
         (lambda text: "[]", "not used"),
-        (lambda text: text.replace("ledger 1", "ledger 9"), "format"),
+        (lambda text: text.replace("ledger 2", "ledger 9"), "format"),
     ],
 )
 def test_an_edited_ledger_is_refused_and_kept(archive, change, message):
@@ -219,6 +227,8 @@ def test_verdicts_are_counted_by_room(archive):
         ({"experiments": ("Slopes",)}, ValueError, "EX-1: name must have the form"),
         ({"judge": 3}, TypeError, "EX-1: judge must be a function, got 3"),
         ({"expected": "maybe"}, ValueError, "EX-1"),
+        ({"reported": 1.0}, TypeError, "EX-1: reported must be a string, got 1.0"),
+        ({"reported": "a\nb"}, ValueError, "EX-1: reported must be one line of at most 80"),
     ],
 )
 def test_a_claim_that_makes_no_sense_is_refused(change, error, message):
@@ -234,6 +244,8 @@ def test_a_claim_that_makes_no_sense_is_refused(change, error, message):
         (("agrees", "text", {"z": float("nan")}), ValueError, r"numbers\['z'\] is NaN"),
         (("agrees", "text", {"z": [1]}), TypeError, r"numbers\['z'\] must be a number"),
         (("agrees", "text", [1]), TypeError, "numbers must be a mapping"),
+        (("agrees", "text", {}, 0.6), TypeError, "measured must be a string, got 0.6"),
+        (("agrees", "text", {}, "9" * 81), ValueError, "measured must be one line of at most 80"),
     ],
 )
 def test_a_verdict_that_makes_no_sense_is_refused(arguments, error, message):
@@ -246,6 +258,14 @@ def test_the_ledger_is_readable_by_others(archive):
     write_ledger(archive / "claims.json", from_archive([CLAIM]))
     content = json.loads((archive / "claims.json").read_text(encoding="utf-8"))
     assert content["claims"][0]["margin_reason"] == "smaller does not matter"
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_the_number_beside_the_source_is_kept_with_every_outcome(decided):
+    kept = verdict_of(True, "text", {}, decided=decided, measured="1.0 ± 0.1")
+    assert kept.measured == "1.0 ± 0.1"
+    agreement = compare([1.0], [0.01 if decided else 1.0], [1.0])
+    assert claims.simulated(agreement, "text", measured="1.0 ± 0.1").measured == "1.0 ± 0.1"
 
 
 def test_compare_at_its_bounds():

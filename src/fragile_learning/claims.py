@@ -55,7 +55,8 @@ __all__ = [
     "write_ledger",
 ]
 
-FORMAT = "fragile-learning ledger 1"
+SHORT = 80  # characters of a number beside another
+FORMAT = "fragile-learning ledger 2"
 
 # The rule by which a simulation is compared with a law, in every room; see `compare`.
 FALSE_ALARM = 4e-8  # of all checks of a claim together
@@ -104,6 +105,9 @@ class Verdict:
         One sentence for a reader, with the numbers that decide.
     numbers : mapping of str to int, float, bool or str
         The same numbers for a program. Infinities are allowed, NaN is a lost result.
+    measured : str
+        The one number to set beside the source's, with its standard error or interval, as in
+        ``"0.618 ± 0.002"``; empty where the claim has no such number.
 
     Raises
     ------
@@ -114,6 +118,7 @@ class Verdict:
     outcome: Outcome
     summary: str
     numbers: Mapping[str, int | float | bool | str] = dataclasses.field(default_factory=dict)
+    measured: str = ""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -123,6 +128,7 @@ class Verdict:
         if not isinstance(self.numbers, Mapping):
             raise TypeError(f"numbers must be a mapping, got {self.numbers!r}")
         put(self, "numbers", {_text("numbers", k): _number(k, v) for k, v in self.numbers.items()})
+        put(self, "measured", _short("measured", self.measured))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +158,9 @@ class Claim:
     expected : Outcome, optional
         What the book's own derivation predicts: ``differs`` for a statement that we found wrong,
         None where nothing is derived. It has no influence on the verdict; a test compares the two.
+    reported : str
+        The source's own number, short, as it stands there, or what its formula gives; empty where
+        the source has none.
 
     Raises
     ------
@@ -169,6 +178,7 @@ class Claim:
     judge: Callable[[Tables], Verdict]
     tier: str = "quick"
     expected: Outcome | None = Outcome.AGREES
+    reported: str = ""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -177,6 +187,7 @@ class Claim:
         try:
             for field in ("source", "statement", "measure", "margin", "margin_reason"):
                 _text(field, getattr(self, field))
+            put(self, "reported", _short("reported", self.reported))
             choice("tier", self.tier, TIERS)
             if self.expected is not None:
                 put(self, "expected", Outcome(str(self.expected)))
@@ -193,7 +204,7 @@ class LedgerEntry:
 
     Attributes
     ----------
-    id, source, statement, measure, margin, margin_reason : str
+    id, source, statement, measure, margin, margin_reason, reported : str
         As in `Claim`.
     experiments : tuple of str
     tier : str
@@ -201,6 +212,8 @@ class LedgerEntry:
     outcome : Outcome
     summary : str
     numbers : mapping
+    measured : str
+        As in `Verdict`.
     tables : mapping of str to str
         SHA-256 of each table.
     """
@@ -211,17 +224,19 @@ class LedgerEntry:
     measure: str
     margin: str
     margin_reason: str
+    reported: str
     experiments: tuple[str, ...]
     tier: str
     outcome: Outcome
     summary: str
     numbers: Mapping[str, int | float | bool | str]
+    measured: str
     tables: Mapping[str, str]
 
     @property
     def verdict(self) -> Verdict:
         """The outcome with its summary and numbers."""
-        return Verdict(self.outcome, self.summary, self.numbers)
+        return Verdict(self.outcome, self.summary, self.numbers, self.measured)
 
     @property
     def room(self) -> str:
@@ -322,13 +337,14 @@ def both(*agreements: Agreement) -> Agreement:
     )
 
 
-def simulated(agreement: Agreement, summary: str, **numbers: Any) -> Verdict:
+def simulated(agreement: Agreement, summary: str, *, measured: str = "", **numbers: Any) -> Verdict:
     """Verdict of a comparison: agreement is decided only by fine enough simulations."""
     return verdict_of(
         agreement.agrees,
         summary,
         {**numbers, **agreement.numbers()},
         decided=agreement.decided or not agreement.agrees,
+        measured=measured,
     )
 
 
@@ -350,7 +366,12 @@ def rows_with(frame: Any, **values: Any) -> Any:
 
 
 def verdict_of(
-    agrees: bool, summary: str, numbers: Mapping[str, Any], *, decided: bool = True
+    agrees: bool,
+    summary: str,
+    numbers: Mapping[str, Any],
+    *,
+    decided: bool = True,
+    measured: str = "",
 ) -> Verdict:
     """Verdict of a condition that holds or does not.
 
@@ -361,6 +382,8 @@ def verdict_of(
     numbers : mapping
     decided : bool
         False if the measurement is too coarse to tell: the verdict is then inconclusive.
+    measured : str
+        See `Verdict`.
 
     Examples
     --------
@@ -368,8 +391,8 @@ def verdict_of(
     <Outcome.AGREES: 'agrees'>
     """
     if not decided:
-        return Verdict(Outcome.INCONCLUSIVE, summary, numbers)
-    return Verdict(Outcome.AGREES if agrees else Outcome.DIFFERS, summary, numbers)
+        return Verdict(Outcome.INCONCLUSIVE, summary, numbers, measured)
+    return Verdict(Outcome.AGREES if agrees else Outcome.DIFFERS, summary, numbers, measured)
 
 
 def judge(claim: Claim, tables: Tables, *, tier: str) -> Verdict:
@@ -441,7 +464,15 @@ def from_archive(claims: Iterable[Claim], *, tier: str = "full") -> list[LedgerE
         used = {name: checksums[name] for name in claim.experiments if name in checksums}
         words = {
             field: getattr(claim, field)
-            for field in ("id", "source", "statement", "measure", "margin", "margin_reason")
+            for field in (
+                "id",
+                "source",
+                "statement",
+                "measure",
+                "margin",
+                "margin_reason",
+                "reported",
+            )
         }
         entries.append(
             LedgerEntry(
@@ -451,6 +482,7 @@ def from_archive(claims: Iterable[Claim], *, tier: str = "full") -> list[LedgerE
                 outcome=verdict.outcome,
                 summary=verdict.summary,
                 numbers=verdict.numbers,
+                measured=verdict.measured,
                 tables=used,
             )
         )
@@ -577,7 +609,7 @@ def _entry(row: Mapping[str, Any]) -> LedgerEntry:
     fields["experiments"] = tuple(fields["experiments"])
     fields["numbers"] = {key: _unplain(value) for key, value in fields["numbers"].items()}
     entry = LedgerEntry(**fields)
-    verdict = Verdict(entry.outcome, entry.summary, entry.numbers)
+    verdict = entry.verdict
     return dataclasses.replace(entry, outcome=verdict.outcome)
 
 
@@ -620,6 +652,15 @@ def _text(field: str, value: Any) -> str:
         raise TypeError(f"{field} must be a string, got {value!r}")
     if not value.strip():
         raise ValueError(f"{field} must not be empty, got {value!r}")
+    return value
+
+
+def _short(field: str, value: Any) -> str:
+    """Check a text for a cell of a table: one line, at most `SHORT` characters, or empty."""
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be a string, got {value!r}")
+    if "\n" in value or len(value) > SHORT:
+        raise ValueError(f"{field} must be one line of at most {SHORT} characters, got {value!r}")
     return value
 
 

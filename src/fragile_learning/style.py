@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from fragile_learning._svg import compact
 from fragile_learning._validation import choice
 
 if TYPE_CHECKING:
@@ -491,7 +492,7 @@ def _image(svg: bytes, alt: str, width: float, classes: str, style: str) -> str:
 
 
 def _svg(figure: Figure) -> bytes:
-    """Return a figure as SVG; the same bytes each time, with no date in it."""
+    """Return a figure as small SVG; the same bytes each time, with no date in it."""
     buffer = io.BytesIO()
     # The box is the figure's own, not a tight one: both modes and all runs have the same size.
     figure.savefig(
@@ -500,7 +501,7 @@ def _svg(figure: Figure) -> bytes:
         bbox_inches=None,
         metadata={"Date": None, "Creator": None},
     )
-    return buffer.getvalue()
+    return compact(buffer.getvalue())
 
 
 def show(draw: Callable[..., Figure], *args: Any, alt: str, **kwargs: Any) -> ShownFigure:

@@ -11,7 +11,7 @@ import pytest
 
 from fragile_learning import datasets, tables
 from fragile_learning.claims import read_ledger
-from fragile_learning.cli import all_experiments, main
+from fragile_learning.cli import REVISION_VARIABLE, _revision, all_experiments, main
 from fragile_learning.sweeps import Experiment
 from fragile_learning.tables import read_table, source_hash
 
@@ -144,7 +144,47 @@ def test_an_experiment_without_its_library_says_so(capsys, monkeypatch):
     experiment = dataclasses.replace(all_experiments()[TABLE], requires=("no_such_library",))
     monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: {TABLE: experiment})
     assert main(["run", TABLE]) == 2
-    assert "needs no_such_library, which is not installed" in capsys.readouterr().err
+    assert "needs no_such_library, which is not here" in capsys.readouterr().err
+
+
+def device_point(*, device, rng):
+    return {"x": rng.random()}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_experiment_without_its_device_says_so(there, capsys, monkeypatch, tmp_path):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    asked = Experiment(
+        "example/asked",
+        "Asks.",
+        device_point,
+        {"full": [{"device": "cuda"}]},
+        1,
+        requires=("torch",),
+    )
+    monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: {asked.name: asked})
+    arguments = ["run", asked.name, "--tier", "full", "--output", str(tmp_path)]
+    assert main(arguments) == (0 if there else 2)
+    if there:
+        assert read_table(tmp_path / f"{asked.name}.csv")[1].device.endswith(", Some GPU")
+    else:
+        assert "example/asked needs a GPU (device 'cuda'), which is not" in capsys.readouterr().err
+        assert main(["results", "--run-missing"]) == 0
+        assert "left alone: needs a GPU" in capsys.readouterr().out
+
+
+def test_the_revision_is_that_of_git_or_as_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.delenv(REVISION_VARIABLE, raising=False)
+    assert _revision(tmp_path) == "unknown"
+    monkeypatch.setenv(REVISION_VARIABLE, "0123abc")
+    assert _revision(tmp_path) == "0123abc"
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "One"], check=True)
+    assert len(_revision(tmp_path)) == 40
 
 
 def test_a_failed_point_shows_its_traceback(capsys, monkeypatch, tmp_path):

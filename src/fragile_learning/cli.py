@@ -26,6 +26,10 @@ __all__ = ["all_claims", "all_experiments", "main"]
 _KNOWN_ERRORS = (TypeError, ValueError, OSError)
 _VERSIONED = ("numpy", "scipy", "pandas", "torch", "scikit-learn")
 
+REVISION_VARIABLE = "FRAGILE_LEARNING_REVISION"
+"""Names the commit of the sources where there is no git, as in a container or on a cluster. The
+hash of the sources in the same manifest shows whether that is true."""
+
 
 # --- what there is ----------------------------------------------------------------------------
 
@@ -72,10 +76,14 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def _torch() -> Any:
+    return importlib.import_module("torch")
+
+
 def _device(experiment: Experiment) -> str:
     parts = [platform.machine(), f"{os.cpu_count()} processors", platform.system()]
     if "torch" in experiment.requires:
-        torch = importlib.import_module("torch")
+        torch = _torch()
         if torch.cuda.is_available():
             parts.append(torch.cuda.get_device_name())
     return ", ".join(parts)
@@ -95,6 +103,7 @@ def _peak_memory() -> int:
 
 
 def _revision(root: Path) -> str:
+    """Commit of a folder's sources; where git cannot tell, what `REVISION_VARIABLE` says."""
     try:
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607
@@ -111,7 +120,7 @@ def _revision(root: Path) -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get(REVISION_VARIABLE, "") or "unknown"
     return commit.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
 
 
@@ -132,6 +141,15 @@ def _output(tier: str, output: str | None) -> Path:
     return folder / "results" / "full" if tier == "full" else folder / "_build" / "quick"
 
 
+def _lacking(experiment: Experiment, tier: str) -> list[str]:
+    """List packages and devices that the points of a tier ask for and that are not here."""
+    lacking = [name for name in experiment.requires if importlib.util.find_spec(name) is None]
+    asked = {point.get("device") for point in experiment.points(tier)}
+    if "cuda" in asked and not lacking and not _torch().cuda.is_available():
+        lacking.append("a GPU (device 'cuda')")
+    return lacking
+
+
 def _run(
     experiment: Experiment,
     tier: str,
@@ -144,9 +162,9 @@ def _run(
     """Compute a table and write it with its manifest."""
     from fragile_learning.tables import Manifest, source_hash, write_table
 
-    lacking = [name for name in experiment.requires if importlib.util.find_spec(name) is None]
+    lacking = _lacking(experiment, tier)
     if lacking:
-        raise ValueError(f"{experiment.name} needs {', '.join(lacking)}, which is not installed")
+        raise ValueError(f"{experiment.name} needs {', '.join(lacking)}, which is not here")
     target = _output(tier, output) / f"{experiment.name}.csv"
     backend = "processes" if workers > 1 else "serial"
     started = time.perf_counter()
@@ -200,7 +218,7 @@ def _results(chosen: argparse.Namespace) -> int:
         cost = "" if manifest is None else f"  {manifest.wall_time_seconds:.0f} s"
         print(f"{name:40} {state}{cost}")
         if chosen.run_missing and state in {"missing", "stale"}:
-            lacking = [m for m in experiment.requires if importlib.util.find_spec(m) is None]
+            lacking = _lacking(experiment, "full")
             if lacking:
                 print(f"{name:40} left alone: needs {', '.join(lacking)}")
             else:

@@ -44,6 +44,7 @@ from fragile_learning.bayes.predict import Posterior, log_mean
 from fragile_learning.bayes.samplers import HmcResult, hmc, joint_density
 from fragile_learning.bayes.uncertainty import mutual_information, total_entropy
 from fragile_learning.datasets import Dataset, describe, load
+from fragile_learning.networks.precision import full_precision
 
 __all__ = [
     "DIGITS_MID",
@@ -379,6 +380,7 @@ def _config(setting: Setting) -> FitConfig:
 
 
 @functools.lru_cache(maxsize=8)
+@full_precision(search=True)
 def hmc_run(setting: Setting, seed: int) -> HmcResult:
     """Run the chains: full gradients, from trained networks, step size by dual averaging.
 

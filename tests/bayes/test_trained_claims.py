@@ -136,13 +136,13 @@ def shift(replicates=3):
     )
 
 
-def convolutional():
+def convolutional(replicates=1, n_train=500):
     return pd.DataFrame(
         [
             {
                 "method": method,
-                "replicate": 0,
-                "n_train": 500,
+                "replicate": replicate,
+                "n_train": n_train,
                 "radius": radius,
                 "clean": 0.78,
                 "robust": 0.1,
@@ -155,10 +155,11 @@ def convolutional():
                 "shift_clean": 0.9,
                 "shift_attacked": 0.3,
                 "acceptance": 0.8 if method == "HMC" else math.nan,
-                "rhat_median": 1.1 if method == "HMC" else math.nan,
+                "rhat_median": 1.03 if method == "HMC" else math.nan,
                 "rhat_max": 1.4 if method == "HMC" else math.nan,
                 "n_divergent": 0.0,
             }
+            for replicate in range(replicates)
             for method in ("deterministic", "HMC")
             for radius in (0.05, 0.1)
         ]
@@ -172,6 +173,7 @@ def tables(replicates=3):
         "bayes/detection": detection(replicates),
         "bayes/shift": shift(replicates),
         "bayes/convolutional": convolutional(),
+        "bayes/convolutional-28": convolutional(replicates, 10_000),
     }
 
 
@@ -231,7 +233,13 @@ TURNS = [
     ("BNN-12", "shift", put("auroc", 0.51, HMC + " and attacked == 'total_entropy'"), "differs"),
     ("BNN-12", "shift", put("auroc", 0.9, "data == 'digits'"), "agrees"),
     ("BNN-12", "shift", put("auroc", 0.9, "radius == 0.05"), "agrees"),
-    ("BNN-21", "convolutional", put("robust", 0.7), "not run"),
+    ("BNN-21", "convolutional-28", put("robust", 0.7), "differs"),
+    ("BNN-21", "convolutional-28", put("robust", 0.7, "radius == 0.05"), "agrees"),
+    ("BNN-21", "convolutional-28", put("robust", 0.5, "method == 'deterministic'"), "differs"),
+    ("BNN-21", "convolutional-28", put("rhat_median", 1.2, "replicate == 1"), "inconclusive"),
+    ("BNN-21", "convolutional-28", put("acceptance", 0.3, "replicate == 2"), "inconclusive"),
+    ("BNN-21", "convolutional-28", put("acceptance", 0.995, "replicate == 2"), "inconclusive"),
+    ("BNN-21", "convolutional", put("robust", 0.7), "agrees"),  # told beside
 ]
 
 
@@ -308,14 +316,25 @@ def test_numbers_of_the_verdicts():
         ("shift_attacked", 0.6, "shift"),
     ],
 )
-def test_the_smaller_run_tells_which_expectations_hold(column, value, broken):
+def test_the_convolutional_network_is_judged_by_every_inequality(column, value, broken):
     found = tables()
     verdict = judge(BY_ID["BNN-21"], found, tier="full")
-    assert "6 of 6 expectations" in verdict.summary
-    found["bayes/convolutional"][column] = value
+    assert "All 6 inequalities hold" in verdict.summary
+    assert "10,000 images" in verdict.summary
+    assert "500 images" in verdict.summary
+    assert all(verdict.numbers[name] for name in verdict.numbers if name.startswith("holds_"))
+    found["bayes/convolutional-28"][column] = value
     verdict = judge(BY_ID["BNN-21"], found, tier="full")
-    assert verdict.outcome is Outcome.NOT_RUN
+    assert verdict.outcome is Outcome.DIFFERS
     assert verdict.numbers[f"holds_{broken}"] is False
+    assert "Not for" in verdict.summary
+
+
+def test_two_runs_on_a_gpu_decide_nothing():
+    found = tables() | {"bayes/convolutional-28": convolutional(2, 10_000)}
+    verdict = judge(BY_ID["BNN-21"], found, tier="full")
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.numbers["n_replicates"] == 2
 
 
 def test_tables_without_digits_are_judged_all_the_same():

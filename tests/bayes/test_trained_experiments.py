@@ -26,6 +26,7 @@ from fragile_learning.bayes.trained_experiments import (  # noqa: E402
 )
 from fragile_learning.sweeps import SweepError, grid, run_sweep  # noqa: E402
 
+CONVOLUTIONAL = ["convolutional", "convolutional-28"]
 BY_NAME = {one.name.partition("/")[2]: one for one in TRAINED_EXPERIMENTS}
 
 TINY = methods.Setting(
@@ -253,13 +254,18 @@ def test_the_size_for_a_gpu_is_one_of_the_point():
     assert GPU_SIZE["n_train"] == 10_000
     point = BY_NAME["convolutional"].grids["full"][0]
     assert set(point) | {"device"} == set(GPU_SIZE) | {"method", "replicate"}
+    points = BY_NAME["convolutional-28"].points("full")
+    assert [(p["replicate"], p["method"]) for p in points] == [
+        (i, method) for i in range(3) for method in ("deterministic", "HMC")
+    ]
+    assert all(p["device"] == "cuda" and p["side"] == 28 for p in points)
 
 
 # --- the grids ------------------------------------------------------------------------------------
 
 
 def test_grids():
-    assert list(BY_NAME) == ["mixing", "robustness", "detection", "shift", "convolutional"]
+    assert list(BY_NAME) == ["mixing", "robustness", "detection", "shift", *CONVOLUTIONAL]
     for name in ("robustness", "detection", "shift"):
         grids = BY_NAME[name].grids
         assert {(p["data"], p["method"]) for p in grids["full"]} == {

@@ -28,6 +28,8 @@ _RHAT_MEDIAN, _RHAT_MAX = 1.01, 1.1
 _ACCEPTANCE = (0.7, 0.95)
 _CLEAN, _ROBUST = 0.75, 0.3
 _LEFT = 0.5  # of the clean accuracy
+_MIXED_ENOUGH = 1.1  # median R-hat of short chains, of the worst replicate
+_SHORT_ACCEPTANCE = (0.5, 0.99)
 _FOUND, _CAUGHT = 0.56, 0.10
 _ENTROPY_DROP, _INFORMATION_DROP = 0.08, 0.1
 _SHIFT_CLEAN, _SHIFT_ATTACKED = 0.85, 0.5
@@ -275,8 +277,18 @@ def _shift(tables: Tables) -> Verdict:
     )
 
 
-def _convolutional(tables: Tables) -> Verdict:
-    frame = _table(tables, "convolutional")
+_EXPECTED = {
+    "labels": "accuracy",
+    "both_lose_half": "both networks' loss",
+    "detection": "detection",
+    "entropy_drop": "the drop of total entropy",
+    "information_drop": "the drop of mutual information",
+    "shift": "semantic shift",
+}
+
+
+def _at_both(frame: Any) -> tuple[dict[str, float], dict[str, float]]:
+    """Means over replicates at the judged radius: of Hamiltonian Monte Carlo, of one network."""
     ours, one = (
         {
             column: float(value)
@@ -284,6 +296,11 @@ def _convolutional(tables: Tables) -> Verdict:
         }
         for method in ("HMC", "deterministic")
     )
+    return ours, one
+
+
+def _expectations(ours: dict[str, float], one: dict[str, float]) -> dict[str, bool]:
+    """Which inequalities of BNN-8 to BNN-12 hold."""
     holds = {
         "labels": ours["clean"] > _CLEAN and ours["robust"] < _ROBUST,
         "both_lose_half": all(m["robust"] < _LEFT * m["clean"] for m in (ours, one)),
@@ -293,17 +310,36 @@ def _convolutional(tables: Tables) -> Verdict:
         >= _INFORMATION_DROP,
         "shift": ours["shift_clean"] > _SHIFT_CLEAN and ours["shift_attacked"] < _SHIFT_ATTACKED,
     }
+    return {name: bool(value) for name, value in holds.items()}
+
+
+def _convolutional(tables: Tables) -> Verdict:
+    frame = _table(tables, "convolutional-28")
+    ours, one = _at_both(frame)
+    holds = _expectations(ours, one)
+    chains = _at(frame, method="HMC")
+    count = int(chains["replicate"].nunique())
+    rhat = float(chains["rhat_median"].max())
+    low, high = float(chains["acceptance"].min()), float(chains["acceptance"].max())
+    divergent = int(chains["n_divergent"].sum())
+    mixed = rhat < _MIXED_ENOUGH and _SHORT_ACCEPTANCE[0] <= low <= high <= _SHORT_ACCEPTANCE[1]
+    small, _ = _at_both(_table(tables, "convolutional"))
     n = int(ours["n_train"])
-    return Verdict(
-        Outcome.NOT_RUN,
-        f"10,000 training images need a GPU. In their place {n:,}: at radius {_RADIUS} the "
-        f"accuracy of Hamiltonian Monte Carlo falls from {_percent(ours['clean'])} to "
-        f"{_percent(ours['robust'])} (one network: {_percent(one['clean'])} to "
-        f"{_percent(one['robust'])}), the AUROC of its total entropy for attacked images from "
-        f"{ours['entropy_label']:.3f} to {ours['entropy_adaptive']:.3f} once the attack knows of "
-        f"it, for digits from {ours['shift_clean']:.3f} to {ours['shift_attacked']:.3f}; median "
-        f"R-hat {ours['rhat_median']:.2f}. {sum(holds.values())} of {len(holds)} expectations "
-        "written before that run hold.",
+    broken = [_EXPECTED[name] for name, value in holds.items() if not value]
+    told = f"All {len(holds)} inequalities hold" if not broken else "Not for " + ", ".join(broken)
+    return verdict_of(
+        not broken,
+        f"{told}. With {n:,} images, at radius {_RADIUS}, the accuracy of Hamiltonian Monte Carlo "
+        f"falls from {_percent(ours['clean'])} to {_percent(ours['robust'])} (one network: "
+        f"{_percent(one['clean'])} to {_percent(one['robust'])}), the AUROC of its total entropy "
+        f"for attacked images from {ours['entropy_label']:.3f} to {ours['entropy_adaptive']:.3f} "
+        f"once the attack knows of it, for digits from {ours['shift_clean']:.3f} to "
+        f"{ours['shift_attacked']:.3f}. Median R-hat at most {rhat:.3f}, acceptance {low:.2f} to "
+        f"{high:.2f}, {divergent} divergent trajectories in {count} runs. With "
+        f"{int(small['n_train']):,} images, on a CPU: accuracy {_percent(small['clean'])} to "
+        f"{_percent(small['robust'])}, AUROC {small['entropy_label']:.3f} to "
+        f"{small['entropy_adaptive']:.3f}, for digits {small['shift_clean']:.3f} to "
+        f"{small['shift_attacked']:.3f}.",
         {
             **{
                 name: ours[name]
@@ -314,19 +350,28 @@ def _convolutional(tables: Tables) -> Verdict:
                     "entropy_adaptive",
                     "information_label",
                     "information_adaptive",
+                    "caught_label",
                     "caught_adaptive",
                     "shift_clean",
                     "shift_attacked",
-                    "acceptance",
-                    "rhat_median",
-                    "rhat_max",
                 )
             },
             "deterministic_clean": one["clean"],
             "deterministic_robust": one["robust"],
+            "rhat_median": rhat,
+            "rhat_max": float(chains["rhat_max"].max()),
+            "acceptance_low": low,
+            "acceptance_high": high,
+            "n_divergent": divergent,
             "n_train": n,
-            **{f"holds_{name}": bool(value) for name, value in holds.items()},
+            "n_replicates": count,
+            "small_clean": small["clean"],
+            "small_robust": small["robust"],
+            **{f"holds_{name}": value for name, value in holds.items()},
         },
+        decided=mixed and count >= _REPLICATES,
+        measured=f"accuracy {_percent(ours['clean'])} to {_percent(ours['robust'])}, AUROC "
+        f"{ours['entropy_label']:.2f} to {ours['entropy_adaptive']:.2f}",
     )
 
 
@@ -431,15 +476,20 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         21,
         "The same holds for a convolutional network on 28 x 28 pixels with 10,000 training images.",
         source="derived in this book; closer to the paper's experiments, as reported",
-        measure="Not measured. Beside it: the three tasks for one network and Hamiltonian Monte "
-        "Carlo with fewer training images and short chains.",
-        margin="none: it was not run. Asked of the smaller one: inequalities of BNN-8 to 12",
-        margin_reason="10,000 images and 40,000 steps of four chains need a GPU. The expectations "
-        "were written before the run of the smaller one; with so few images a clean accuracy above "
-        "0.75 may not be reached, and its chains are cut short.",
-        experiments=("convolutional",),
+        measure="The inequalities of BNN-8 to BNN-12, each as it is there, for means over three "
+        "replicates; of BNN-9 for Hamiltonian Monte Carlo and one network, under the strongest of "
+        "the attacks on the label, on the margin and towards each class. Beside it the same with "
+        "few images, on a CPU.",
+        margin="all of them, at radius 0.1; decided if the median R-hat of each run is below 1.1 "
+        "and its acceptance in 0.5 to 0.99",
+        margin_reason="The plan's, written before the run: the same conclusions, so the same "
+        "inequalities. With 500 images they were met, clean accuracy and semantic shift by 0.01 "
+        "only; 1,000 test images move an accuracy by 0.016 and an AUROC by about as much. "
+        "Trajectories are cut at 80 steps and chains have 60 draws, so that an R-hat of 1.01 "
+        "cannot be asked; above 1.1 chains have not forgotten the networks that they started "
+        "from, and nothing is said of the posterior.",
+        experiments=("convolutional-28", "convolutional"),
         judge=_convolutional,
         tier="full",
-        expected=Outcome.NOT_RUN,
     ),
 )

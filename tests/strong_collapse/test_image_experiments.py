@@ -8,11 +8,11 @@ import pytest
 from fragile_learning import datasets
 from fragile_learning.images import image_task
 from fragile_learning.strong_collapse import image_experiments
-from fragile_learning.strong_collapse.image_experiments import IMAGE_EXPERIMENTS
+from fragile_learning.strong_collapse.image_experiments import IMAGE_EXPERIMENTS, PAPER_SCALE
 from fragile_learning.strong_collapse.images import random_feature_mixing
 from fragile_learning.sweeps import run_sweep
 
-MIXING, WIDTH, SIGN, NETWORKS, PAPER = IMAGE_EXPERIMENTS
+MIXING, WIDTH, SIGN, NETWORKS = IMAGE_EXPERIMENTS
 DIGITS = datasets.load("digits")
 
 
@@ -28,13 +28,9 @@ def test_names_seeds_and_tiers():
         "strong_collapse/image-width",
         "strong_collapse/image-sign",
         "strong_collapse/two-layer-networks",
-        "strong_collapse/two-layer-networks-paper",
     ]
     assert len({one.seed for one in IMAGE_EXPERIMENTS}) == 4
-    # the paper's size has the images and first weights of the smaller one
-    assert (PAPER.seed, PAPER.stream_keys) == (NETWORKS.seed, NETWORKS.stream_keys)
-    assert PAPER.tiers == ("full",)
-    for one in IMAGE_EXPERIMENTS[:-1]:
+    for one in IMAGE_EXPERIMENTS:
         assert one.tiers == ("quick", "full")
         shipped = "fashion-mnist-mini" if one is SIGN else "digits"
         assert {point["data"] for point in one.points("quick")} == {shipped}
@@ -122,7 +118,7 @@ def test_a_full_point_on_fashion_mnist():
 
 
 def test_grids_of_networks():
-    full, paper = NETWORKS.points("full"), PAPER.points("full")
+    full, paper = NETWORKS.points("full"), PAPER_SCALE
     assert {point["device"] for point in full} == {"cpu"}
     assert {point["device"] for point in paper} == {"cuda"}
     assert {point["width"] for point in paper} == {16, 64, 256, 1024, 4096}

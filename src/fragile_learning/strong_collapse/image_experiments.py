@@ -284,8 +284,8 @@ def _networks_grid(
     return [point | values for point in points]
 
 
-#: The size that the networks are meant for, on a GPU: 25 points, about 3e15 operations, nearly all
-#: of them those of width 4096 on 55,000 images.
+#: The size that the networks are meant for, on a machine with a GPU: the same code and 25 points,
+#: for `run_sweep(two_layer_networks_point, PAPER_SCALE, ...)`; about 3e15 operations.
 PAPER_SCALE = _networks_grid({size: [16, 64, 256, 1024, 4096] for size in _STEPS}, device="cuda")
 
 _NETWORKS_FULL = _networks_grid(
@@ -313,14 +313,6 @@ _FEATURE_COLUMNS = (
     "synthetic_fraction",
     "error",
     "clean_error",
-    "generator_error",
-)
-_NETWORK_COLUMNS = (
-    "data_used",
-    "replicate",
-    "synthetic_fraction",
-    "error",
-    "train_error",
     "generator_error",
 )
 
@@ -362,17 +354,14 @@ IMAGE_EXPERIMENTS = (
         {"quick": _NETWORKS_QUICK, "full": _NETWORKS_FULL},
         seed=SEED + 2,
         stream_keys=("data",),
-        columns=_NETWORK_COLUMNS,
-        requires=("torch",),
-    ),
-    Experiment(
-        "strong_collapse/two-layer-networks-paper",
-        "Trained two-layer networks at the paper's size: widths to 4,096, to 55,000 images, a GPU.",
-        two_layer_networks_point,
-        {"full": PAPER_SCALE},
-        seed=SEED + 2,
-        stream_keys=("data",),
-        columns=_NETWORK_COLUMNS,
+        columns=(
+            "data_used",
+            "replicate",
+            "synthetic_fraction",
+            "error",
+            "train_error",
+            "generator_error",
+        ),
         requires=("torch",),
     ),
 )

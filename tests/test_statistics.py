@@ -13,7 +13,9 @@ from fragile_learning.statistics import (
     check_mean,
     log_log_slope,
     mean_and_standard_error,
+    plus_minus,
     share_interval,
+    significant,
     z_bound,
 )
 
@@ -66,10 +68,77 @@ def test_slope_against_scipy():
 
 
 @pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.14483, 0.0000416, "0.144830 ± 0.000042"),
+        (0.0996, 0.0996, "0.10 ± 0.10"),  # the error rounds up to the next decade
+        (12343.0, 234.0, "12,340 ± 230"),
+        (-0.0139, 0.0016, "−0.0139 ± 0.0016"),
+        (-1e-9, 0.5, "0.00 ± 0.50"),  # no minus in front of a zero
+        (2.5e7, 3e5, "(2.500 ± 0.030)·10⁷"),
+        (3e-7, 0.5, "0.00 ± 0.50"),
+        (3e-7, 2e-9, "(3.000 ± 0.020)·10⁻⁷"),
+        (0.0, 0.0, "0 ± 0"),
+        (100_000.0, 0.0, "100,000 ± 0"),
+        (-0.25, 1e-14, "−0.25 ± 0"),
+        (3e-9, 0.0, "3·10⁻⁹ ± 0"),
+        (5e-324, 5e-324, "(4.9 ± 4.9)·10⁻³²⁴"),
+    ],
+)
+def test_value_with_its_error(value, error, text):
+    assert plus_minus(value, error) == text
+    signed = plus_minus(value, error, signed=True)
+    assert signed.replace("+", "") == text
+    assert ("+" in signed) == ("−" not in text.partition("±")[0] and text != "0 ± 0")
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (99.96, 3, "100"),
+        (99.94, 3, "99.9"),
+        (0.99996e-4, 3, "0.000100"),
+        (9.94e-5, 2, "9.9·10⁻⁵"),
+        (999_999.9, 3, "1.00·10⁶"),
+        (999_499.0, 3, "999,000"),
+        (-0.0, 3, "0"),
+        (-3e-20, 1, "−3·10⁻²⁰"),
+    ],
+)
+def test_significant_digits(value, digits, text):
+    assert significant(value, digits) == text
+
+
+def test_a_number_read_back_is_within_half_of_its_last_digit():
+    rng = np.random.default_rng(3)
+    for value, ratio in zip(
+        rng.normal(size=200) * 10.0 ** rng.uniform(-8, 9, 200),
+        10.0 ** rng.uniform(-6, 1, 200),
+        strict=True,
+    ):
+        error = abs(value) * ratio
+        shown = plus_minus(value, error).translate(
+            str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-", ",()")
+        )
+        numbers, _, power = shown.partition("·10")
+        mean, spread = (float(one) * 10.0 ** int(power or 0) for one in numbers.split(" ± "))
+        assert spread == pytest.approx(error, rel=0.0501)
+        assert abs(mean - value) <= 0.0501 * error
+        back = significant(value, 3).translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-", ","))
+        mantissa, _, power = back.partition("·10")
+        assert float(mantissa) * 10.0 ** int(power or 0) == pytest.approx(value, rel=0.00501)
+
+
+@pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: mean_and_standard_error([1.0]), ValueError, "samples must hold at least 2"),
         (lambda: mean_and_standard_error([1.0, math.nan]), ValueError, "samples must be finite"),
+        (lambda: plus_minus(1.0, -0.1), ValueError, "error must be finite and >= 0, got -0.1"),
+        (lambda: plus_minus(math.nan, 0.1), ValueError, "value must be finite, got nan"),
+        (lambda: plus_minus(1.0, math.inf), ValueError, "error must be finite and >= 0, got inf"),
+        (lambda: significant(math.nan), ValueError, "value must be finite, got nan"),
+        (lambda: significant(1.0, 0), ValueError, "digits must be an integer >= 1, got 0"),
         (lambda: z_bound(0.0), ValueError, "false_alarm must be finite and > 0 and < 1, got 0.0"),
         (lambda: z_bound(1.0), ValueError, "false_alarm"),
         (lambda: z_bound(0.1, 0), ValueError, "n_checks must be an integer >= 1, got 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,9 @@ __all__ = [
     "check_mean",
     "log_log_slope",
     "mean_and_standard_error",
+    "plus_minus",
     "share_interval",
+    "significant",
     "z_bound",
 ]
 
@@ -237,3 +240,114 @@ def log_log_slope(x: ArrayLike, y: ArrayLike) -> Slope:
     residual = ordinate - ordinate.mean() - slope * centred
     variance = float(residual @ residual) / (abscissa.size - 2) / spread
     return Slope(slope, float(np.sqrt(variance)))
+
+
+# --- numbers in words -------------------------------------------------------------------------
+
+_SMALLEST, _LARGEST = 1e-4, 1e6  # written out in between, as a power of ten beyond
+_EXACT = 1e-12  # relative errors below this are rounding, not sampling
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _written(value: float, decimals: int, sign: str = "") -> str:
+    """Write out a number rounded to a decimal place, a negative one counting tens; minus is −."""
+    shown = round(value, decimals)
+    return f"{shown:{sign}z,.{max(decimals, 0)}f}".replace("-", "−")
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Decimal place of the last of so many significant digits, after rounding to them."""
+    return digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
+
+
+def _power(value: float) -> int | None:
+    """Power of ten in front of which a number is written; None if it is written out."""
+    if value == 0.0 or _SMALLEST <= value < _LARGEST:
+        return None
+    return int(f"{value:e}".partition("e")[2])
+
+
+def significant(value: float, digits: int = 3, *, signed: bool = False) -> str:
+    """Write a number with so many significant digits, for a reader.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+    digits : int
+        >= 1.
+    signed : bool
+        Write the plus sign too, as for a change.
+
+    Returns
+    -------
+    str
+        Written out between 1e-4 and a million, beyond that with a power of ten.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``value`` is not a finite number or ``digits`` not a count.
+
+    Examples
+    --------
+    >>> significant(0.5), significant(12345.6), significant(-3.7e-13, 2)
+    ('0.500', '12,300', '−3.7·10⁻¹³')
+    """
+    number = real_number("value", value)
+    places = whole_number("digits", digits)
+    sign = "+" if signed else ""
+    if number == 0.0:
+        return "0"
+    rounded = f"{number:.{places - 1}e}"
+    if (power := _power(abs(float(rounded)))) is None:
+        return _written(number, _decimals(number, places), sign)
+    mantissa = _written(float(rounded.partition("e")[0]), places - 1, sign)
+    return f"{mantissa}·10{str(power).translate(_RAISED)}"
+
+
+def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
+    """Write a number with its error: both to the second significant digit of the error.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+    error : float
+        Standard error, or half of an interval; >= 0. One below 1e-12 of the value is rounding and
+        counts as zero: the value is then written with six digits.
+    signed : bool
+        Write the plus sign of the value too, as for a change.
+
+    Returns
+    -------
+    str
+        Written out if the larger of the two is between 1e-4 and a million, else with one power of
+        ten for both.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``value`` is not finite, or ``error`` negative or not finite.
+
+    Examples
+    --------
+    >>> plus_minus(0.61803, 0.00214), plus_minus(-1.2, 0.31), plus_minus(0.02, 0.0041, signed=True)
+    ('0.6180 ± 0.0021', '−1.20 ± 0.31', '+0.0200 ± 0.0041')
+    >>> plus_minus(1.27e-9, 4e-11), plus_minus(0.75, 0.0)
+    ('(1.270 ± 0.040)·10⁻⁹', '0.75 ± 0')
+    """
+    number = real_number("value", value)
+    spread = real_number("error", error, minimum=0.0)
+    sign = "+" if signed else ""
+    if spread <= _EXACT * abs(number):
+        whole, point, fraction = significant(number, 6, signed=signed).partition(".")
+        fraction, times, tens = fraction.partition("·")
+        point = point if (fraction := fraction.rstrip("0")) else ""
+        return f"{whole}{point}{fraction}{times}{tens} ± 0"
+    power = _power(max(abs(number), spread))
+    if power is not None:  # in decimals, for the least floats are no multiples of a power of ten
+        number, spread = (float(Decimal(one).scaleb(-power)) for one in (number, spread))
+    decimals = _decimals(spread, 2)
+    shown = f"{_written(number, decimals, sign)} ± {_written(spread, decimals)}"
+    return shown if power is None else f"({shown})·10{str(power).translate(_RAISED)}"

@@ -15,6 +15,7 @@ from fragile_learning.claims import (
     LedgerError,
     Outcome,
     Verdict,
+    both,
     compare,
     from_archive,
     judge,
@@ -266,6 +267,20 @@ def test_the_number_beside_the_source_is_kept_with_every_outcome(decided):
     assert kept.measured == "1.0 ± 0.1"
     agreement = compare([1.0], [0.01 if decided else 1.0], [1.0])
     assert claims.simulated(agreement, "text", measured="1.0 ± 0.1").measured == "1.0 ± 0.1"
+
+
+def test_the_check_furthest_from_its_prediction_is_what_is_measured():
+    near, far = compare([1.0, 2.1], [0.1, 0.1], [1.0, 2.0]), compare([3.0], [0.25], [4.0])
+    assert near.furthest == (2.1, 0.1, 2.0)
+    assert near.measured() == "worst of 2: 2.10 ± 0.10 (law 2.00)"
+    assert far.measured() == "3.00 ± 0.25 (law 4.00)"
+    for joined in (both(near, far), both(far, near)):
+        assert joined.furthest == far.furthest
+        assert joined.measured() == "worst of 3: 3.00 ± 0.25 (law 4.00)"
+        assert claims.simulated(joined, "text").measured == joined.measured()
+    # of two as far away in their errors, the finer one's bound is narrower
+    assert compare([1.1, 1.1], [0.1, 0.2], 1.0).furthest == (1.1, 0.1, 1.0)
+    assert claims.simulated(near, "text", measured="").measured == ""
 
 
 def test_compare_at_its_bounds():

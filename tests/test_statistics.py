@@ -10,6 +10,7 @@ from scipy import stats
 
 from fragile_learning.statistics import (
     MeanCheck,
+    beside,
     check_mean,
     log_log_slope,
     mean_and_standard_error,
@@ -109,6 +110,23 @@ def test_significant_digits(value, digits, text):
     assert significant(value, digits) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "law", "text"),
+    [
+        (0.80703, 8.2e-5, 0.8069912, "0.807030 ± 0.000082 (law 0.806991)"),
+        (9.98, 0.12, 10.0, "9.98 ± 0.12 (law 10.00)"),
+        (-0.3120, 0.011, -1 / 3, "−0.312 ± 0.011 (law −0.333)"),
+        (1.27e-9, 4e-11, 1.2e-9, "(1.270 ± 0.040)·10⁻⁹ (law 1.200·10⁻⁹)"),
+        (12343.0, 234.0, 12000.0, "12,340 ± 230 (law 12,000)"),
+        (0.01, 0.5, 0.0, "0.01 ± 0.50 (law 0)"),
+        (2.0, 0.5, 1e-5, "2.00 ± 0.50 (law 1·10⁻⁵)"),
+        (0.25, 0.0, 0.25, "0.25 ± 0 (law 0.25)"),
+    ],
+)
+def test_value_beside_its_law(value, error, law, text):
+    assert beside(value, error, law) == text
+
+
 def test_a_number_read_back_is_within_half_of_its_last_digit():
     rng = np.random.default_rng(3)
     for value, ratio in zip(
@@ -137,6 +155,8 @@ def test_a_number_read_back_is_within_half_of_its_last_digit():
         (lambda: plus_minus(1.0, -0.1), ValueError, "error must be finite and >= 0, got -0.1"),
         (lambda: plus_minus(math.nan, 0.1), ValueError, "value must be finite, got nan"),
         (lambda: plus_minus(1.0, math.inf), ValueError, "error must be finite and >= 0, got inf"),
+        (lambda: beside(1.0, 0.1, math.nan), ValueError, "law must be finite, got nan"),
+        (lambda: beside(1.0, -0.1, 1.0), ValueError, "error must be finite and >= 0, got -0.1"),
         (lambda: significant(math.nan), ValueError, "value must be finite, got nan"),
         (lambda: significant(1.0, 0), ValueError, "digits must be an integer >= 1, got 0"),
         (lambda: z_bound(0.0), ValueError, "false_alarm must be finite and > 0 and < 1, got 0.0"),

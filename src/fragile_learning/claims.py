@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from fragile_learning._validation import choice
-from fragile_learning.statistics import z_bound
+from fragile_learning.statistics import beside, z_bound
 from fragile_learning.tables import (
     TIERS,
     MissingTableError,
@@ -261,6 +261,8 @@ class Agreement(NamedTuple):
         Largest distance over its bound.
     coarsest : float
         Largest standard error over its prediction.
+    furthest : tuple of float
+        Mean, standard error and prediction of the check with that largest distance.
     """
 
     n_checks: int
@@ -268,6 +270,7 @@ class Agreement(NamedTuple):
     decided: bool
     worst: float
     coarsest: float
+    furthest: tuple[float, float, float]
 
     def numbers(self) -> dict[str, float | int]:
         """Return the numbers for a verdict."""
@@ -276,6 +279,11 @@ class Agreement(NamedTuple):
             "worst_distance_over_bound": self.worst,
             "largest_relative_standard_error": self.coarsest,
         }
+
+    def measured(self) -> str:
+        """Write the furthest check beside its prediction, for the verdict's `measured`."""
+        which = f"worst of {self.n_checks}: " if self.n_checks > 1 else ""
+        return which + beside(*self.furthest)
 
 
 def compare(
@@ -310,19 +318,25 @@ def compare(
     --------
     >>> compare([1.02], [0.01], [1.0]).agrees, compare([1.2], [0.01], [1.0]).agrees
     (True, False)
+    >>> compare([1.02, 0.5], [0.01, 0.1], [1.0, 0.51]).measured()
+    'worst of 2: 1.020 ± 0.010 (law 1.000)'
     """
-    mean, error, prediction = (np.asarray(values, float) for values in (mean, error, prediction))
+    mean, error, prediction = np.broadcast_arrays(
+        *(np.asarray(values, float) for values in (mean, error, prediction))
+    )
     bound = z_bound(FALSE_ALARM, mean.size) * error
     bound = bound + finite_size * np.asarray(scale, float) * np.abs(prediction) + floor
     distance = np.abs(mean - prediction)
     size = np.maximum(np.abs(prediction), floor)
     relative = np.where(np.abs(prediction) > floor, error / size, 0.0)
+    far = int(np.argmax(distance / bound))
     return Agreement(
         mean.size,
         bool(np.all(distance <= bound)),
         bool(np.all(relative <= COARSEST)),
-        float(np.max(distance / bound)),
+        float((distance / bound).flat[far]),
         float(np.max(relative)),
+        (float(mean.flat[far]), float(error.flat[far]), float(prediction.flat[far])),
     )
 
 
@@ -334,17 +348,23 @@ def both(*agreements: Agreement) -> Agreement:
         all(one.decided for one in agreements),
         max(one.worst for one in agreements),
         max(one.coarsest for one in agreements),
+        max(agreements, key=lambda one: one.worst).furthest,
     )
 
 
-def simulated(agreement: Agreement, summary: str, *, measured: str = "", **numbers: Any) -> Verdict:
-    """Verdict of a comparison: agreement is decided only by fine enough simulations."""
+def simulated(
+    agreement: Agreement, summary: str, *, measured: str | None = None, **numbers: Any
+) -> Verdict:
+    """Verdict of a comparison: agreement is decided only by fine enough simulations.
+
+    What is shown as measured is, if nothing else is given, the check furthest from its prediction.
+    """
     return verdict_of(
         agreement.agrees,
         summary,
         {**numbers, **agreement.numbers()},
         decided=agreement.decided or not agreement.agrees,
-        measured=measured,
+        measured=agreement.measured() if measured is None else measured,
     )
 
 

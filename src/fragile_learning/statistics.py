@@ -15,6 +15,7 @@ __all__ = [
     "Interval",
     "MeanCheck",
     "Slope",
+    "beside",
     "check_mean",
     "log_log_slope",
     "mean_and_standard_error",
@@ -351,3 +352,31 @@ def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
     decimals = _decimals(spread, 2)
     shown = f"{_written(number, decimals, sign)} ± {_written(spread, decimals)}"
     return shown if power is None else f"({shown})·10{str(power).translate(_RAISED)}"
+
+
+def beside(value: float, error: float, law: float) -> str:
+    """Write a number with its error, and to the same digit what it should be.
+
+    Parameters
+    ----------
+    value, error : float
+        As in `plus_minus`.
+    law : float
+        Finite: what a law says of the value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `plus_minus`, and if ``law`` is not finite.
+
+    Examples
+    --------
+    >>> beside(0.49888, 0.0052, 0.5)
+    '0.4989 ± 0.0052 (law 0.5000)'
+    """
+    shown = plus_minus(value, error)
+    expected = real_number("law", law)
+    if error <= _EXACT * abs(value):
+        return f"{shown} (law {plus_minus(expected, 0.0).removesuffix(' ± 0')})"
+    digits = _decimals(error, 2) - _decimals(expected, 1) + 1
+    return f"{shown} (law {significant(expected, max(digits, 1))})"

@@ -14,6 +14,7 @@ from fragile_learning.statistics import (
     check_mean,
     log_log_slope,
     mean_and_standard_error,
+    mean_plus_minus,
     plus_minus,
     share_interval,
     significant,
@@ -94,6 +95,22 @@ def test_value_with_its_error(value, error, text):
 
 
 @pytest.mark.parametrize(
+    ("samples", "options", "text"),
+    [
+        ([1.0, 2.0, 3.0], {}, "2.00 ± 0.58"),  # 1 / sqrt(3)
+        ([0.1, 0.3], {"scale": 100.0}, "20 ± 10"),
+        ([[0.1], [0.3]], {"scale": -1.0}, "−0.20 ± 0.10"),
+        ([0.1, 0.3], {"signed": True}, "+0.20 ± 0.10"),
+        ([0.5, 0.5], {}, "0.5 ± 0"),
+        ([0.123456], {}, "0.123"),
+        ([0.123456], {"scale": 100.0, "signed": True}, "+12.3"),
+    ],
+)
+def test_mean_with_its_error(samples, options, text):
+    assert mean_plus_minus(samples, **options) == text
+
+
+@pytest.mark.parametrize(
     ("value", "digits", "text"),
     [
         (99.96, 3, "100"),
@@ -157,6 +174,9 @@ def test_a_number_read_back_is_within_half_of_its_last_digit():
         (lambda: plus_minus(1.0, math.inf), ValueError, "error must be finite and >= 0, got inf"),
         (lambda: beside(1.0, 0.1, math.nan), ValueError, "law must be finite, got nan"),
         (lambda: beside(1.0, -0.1, 1.0), ValueError, "error must be finite and >= 0, got -0.1"),
+        (lambda: mean_plus_minus([]), ValueError, "samples must hold at least 1, got 0"),
+        (lambda: mean_plus_minus([1.0, math.inf]), ValueError, "samples must be finite"),
+        (lambda: mean_plus_minus([1.0], scale=math.inf), ValueError, "scale must be finite"),
         (lambda: significant(math.nan), ValueError, "value must be finite, got nan"),
         (lambda: significant(1.0, 0), ValueError, "digits must be an integer >= 1, got 0"),
         (lambda: z_bound(0.0), ValueError, "false_alarm must be finite and > 0 and < 1, got 0.0"),

@@ -19,6 +19,7 @@ __all__ = [
     "check_mean",
     "log_log_slope",
     "mean_and_standard_error",
+    "mean_plus_minus",
     "plus_minus",
     "share_interval",
     "significant",
@@ -352,6 +353,42 @@ def plus_minus(value: float, error: float, *, signed: bool = False) -> str:
     decimals = _decimals(spread, 2)
     shown = f"{_written(number, decimals, sign)} ± {_written(spread, decimals)}"
     return shown if power is None else f"({shown})·10{str(power).translate(_RAISED)}"
+
+
+def mean_plus_minus(samples: ArrayLike, *, scale: float = 1.0, signed: bool = False) -> str:
+    """Write the mean of independent samples with its standard error; of one sample, itself.
+
+    Parameters
+    ----------
+    samples : array_like, shape (n,)
+        Finite, n >= 1.
+    scale : float
+        Factor of what is written: 100 for per cent.
+    signed : bool
+        As in `plus_minus`.
+
+    Returns
+    -------
+    str
+        One sample has no error and is written with three digits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no sample, or one is not finite.
+
+    Examples
+    --------
+    >>> mean_plus_minus([0.21, 0.22, 0.26], scale=100), mean_plus_minus([0.25])
+    ('23.0 ± 1.5', '0.250')
+    """
+    values = real_number("scale", scale) * real_array("samples", samples).ravel()
+    if values.size == 0:
+        raise ValueError("samples must hold at least 1, got 0")
+    if values.size == 1:
+        return significant(float(values[0]), signed=signed)
+    mean, error = mean_and_standard_error(values)
+    return plus_minus(float(mean), float(error), signed=signed)
 
 
 def beside(value: float, error: float, law: float) -> str:

@@ -24,6 +24,7 @@ from fragile_learning.claims import (
     simulated,
     verdict_of,
 )
+from fragile_learning.statistics import plus_minus, significant
 
 __all__ = ["MIXTURE_CLAIMS"]
 
@@ -68,6 +69,19 @@ def _most(values: Any) -> float:
     return float(np.asarray(values, float).max(initial=-np.inf))
 
 
+def _written(row: Any) -> str:
+    """Write the simulated mean of a row with its standard error."""
+    return plus_minus(float(row["mean"]), float(row["se"]))
+
+
+def _ends(lower: Any, upper: Any) -> tuple[str, str] | None:
+    """Write the lowest mean of some rows and the highest of others; None if either has none."""
+    if len(lower) == 0 or len(upper) == 0:
+        return None
+    lowest, highest = lower.loc[lower["mean"].idxmin()], upper.loc[upper["mean"].idxmax()]
+    return _written(lowest), _written(highest)
+
+
 def _worst(found: Agreement) -> str:
     return f"{found.n_checks} simulations: the largest distance is {found.worst:.2f} of its bound"
 
@@ -80,12 +94,14 @@ def _breakdown(tables: Tables) -> Verdict:
     rows = frame[(frame["shift"].abs() == 0.1) & (frame["n_generated"] >= 20_000)]
     below, above = rows[rows["shift"] < 0], rows[rows["shift"] > 0]
     low, high = _least(below["mean"]), _most(above["mean"])
+    ends = _ends(below, above)
     return verdict_of(
         low > 0.97 and high < 0.03,
         f"{len(below)} students at 0.1 below the breakdown point agree with the Bayes rule on at "
         f"least {low:.2%} of the inputs, {len(above)} at 0.1 above it on at most {high:.2%}.",
         {"least_below": low, "most_above": high, "n_students": len(rows)},
         decided=rows["estimator"].nunique() == 3 and len(below) > 0 and len(above) > 0,
+        measured=f"below p*: at least {ends[0]}; above: at most {ends[1]}" if ends else "",
     )
 
 
@@ -99,12 +115,14 @@ def _oracle(tables: Tables) -> Verdict:
         (oracle["breakdown_point"] == 1.0).all() and (nobody["breakdown_point"] == 0.5).all()
     )
     low, high = _least(oracle["mean"]), _most(nobody["mean"])
+    ends = _ends(oracle, nobody)
     return verdict_of(
         points and low > 0.97 and high < 0.03,
         f"A generator that errs in 80 %: with an oracle its students agree with the Bayes rule on "
         f"at least {low:.2%} of the inputs, without a verifier on at most {high:.2%}.",
         {"least_oracle": low, "most_unverified": high, "points": points},
         decided=len(oracle) > 0 and len(nobody) > 0,
+        measured=f"oracle: at least {ends[0]}; without: at most {ends[1]}" if ends else "",
     )
 
 
@@ -118,16 +136,21 @@ def _one_shot(tables: Tables) -> Verdict:
     )
 
 
+def _kept(rows: Any) -> Any:
+    """Kept examples for each feature, of a row or of all."""
+    return rows["n_generated"] * 0.72 / rows["n_features"]
+
+
 def _ridge(tables: Tables) -> Verdict:
     frame = _table(tables, "ridge")
-    distance = (frame["n_generated"] * 0.72 / frame["n_features"] - 1.0).abs()
+    distance = (_kept(frame) - 1.0).abs()
     smooth = frame[(frame["ridge"] > 0.0) | (distance > 2.0 / np.sqrt(frame["n_features"]))]
     found = _near(smooth, 1.0 / smooth["n_features"])
     heavy = frame[frame["ridge"] == 1e6]
     limit = float((heavy["law"] - heavy["one_shot"]).abs().max())
     bare = frame[frame["ridge"] == 0.0].sort_values("n_generated")
     dip = bare.loc[bare["law"].idxmin()]
-    place = float(dip["n_generated"] * 0.72 / dip["n_features"])
+    place = _kept(dip)
     drawn = bare.loc[bare["mean"].idxmin()]
     same = bool(drawn["n_generated"] == dip["n_generated"])
     ahead = bool((heavy["law"].to_numpy() >= bare["law"].to_numpy()).all())
@@ -138,6 +161,7 @@ def _ridge(tables: Tables) -> Verdict:
         f"{_worst(found)}. Without ridge the lowest accuracy, {dip['law']:.3f}, is at {place:.2f} "
         f"kept examples for each feature; at a ridge of a million the law is that of one shot to "
         f"{limit:.1e}.",
+        measured=f"lowest, {_written(drawn)}, at {_kept(drawn):.2f} kept examples per feature",
         limit_error=limit,
         kept_per_feature_at_dip=place,
         simulated_dip_at_the_same_place=same,
@@ -157,6 +181,7 @@ def _window(tables: Tables) -> Verdict:
     by_tau = frame.groupby("tau")["law"]
     moved = float((by_tau.max() - by_tau.min()).max())
     at = frame[frame["tau"] == 0.0]
+    far = at.loc[((at["mean"] - 0.5).abs() / at["se"]).idxmax()]
     centre, spread = float((at["law"] - 0.5).abs().max()), float(at["spread"].min())
     steps = frame.sort_values("tau").groupby("n_generated")["law"]
     smooth = bool(steps.apply(lambda law: bool((law.diff().dropna() > 0.0).all())).all())
@@ -168,6 +193,8 @@ def _window(tables: Tables) -> Verdict:
         f"{_worst(found)}. At one distance times sqrt(N) the law moves by at most {moved:.4f} "
         f"between sizes; at the breakdown point the mean is 1/2 and single students scatter by "
         f"{spread:.2f} and more.",
+        measured=f"{_written(far)} at p* (furthest of {len(at)} sizes); "
+        f"{significant(moved, 2)} apart at one τ",
         largest_move=moved,
         mean_off_centre=centre,
         least_spread=spread,
@@ -179,14 +206,16 @@ def _unequal(tables: Tables) -> Verdict:
     frame = _table(tables, "unequal")
     distance = float((frame["mean"] - frame["law"]).abs().max())
     rows = frame[frame["ridge"] == 1.0]
-    low = float(rows[rows["error_rate"] < 0.5]["law"].max())
-    high = float(rows[rows["error_rate"] > 0.5]["law"].min())
+    below, above = rows[rows["error_rate"] < 0.5], rows[rows["error_rate"] > 0.5]
+    low, high = float(below["law"].max()), float(above["law"].min())
+    ends = [below.loc[below["law"].idxmax()], above.loc[above["law"].idxmin()]]
     return verdict_of(
         distance <= 0.003 and low < 0.95 and high > 0.05,
         f"With a ridge of 1 agreement ends at {low:.3f} or less below the breakdown point and at "
         f"{high:.3f} or more above it; simulations are within {distance:.4f}.",
         {"largest_distance": distance, "most_below": low, "least_above": high},
         decided=bool((frame["se"] < 0.001).all()),
+        measured=f"at most {_written(ends[0])} below p*, at least {_written(ends[1])} above",
     )
 
 
@@ -206,6 +235,8 @@ def _ranking(tables: Tables) -> Verdict:
         ),
         f"The verifier with the higher breakdown point is ahead by {kept[0]:.3f} at as many kept "
         f"examples, and behind by {-generated[0]:.3f} at as many generated ones. {_worst(found)}.",
+        measured=f"{plus_minus(*generated, signed=True)} (as many generated), "
+        f"{plus_minus(*kept, signed=True)} (kept)",
         ahead_at_kept=kept[0],
         behind_at_generated=-generated[0],
     )
@@ -219,6 +250,7 @@ def _bisector(tables: Tables) -> Verdict:
         found._replace(agrees=found.agrees and wrong == 0),
         f"{wrong} of {int(drawn['n_draws']):,} random settings are on the wrong side. "
         f"{_worst(found)}.",
+        measured=f"{wrong} of {int(drawn['n_draws']):,} random settings on the wrong side",
         wrong_side=wrong,
         n_random=int(drawn["n_draws"]),
     )
@@ -227,7 +259,8 @@ def _bisector(tables: Tables) -> Verdict:
 def _not_better(tables: Tables) -> Verdict:
     frame, drawn = _table(tables, "angles"), _table(tables, "random-angles").iloc[0]
     rows = frame[(frame["degrees_verifier"] == 70.0) & (frame["correlation"] == 0.9)]
-    fall = ((rows["generator"] - rows["mean"]) / rows["se"]).min()
+    falls = (rows["generator"] - rows["mean"]) / rows["se"]
+    fall, least = falls.min(), rows.loc[falls.idxmin()]
     below = bool((rows["error_rate"] < rows["breakdown_point"]).all())
     share = float(drawn["share_below_but_worse"])
     row = rows.iloc[0]
@@ -239,6 +272,7 @@ def _not_better(tables: Tables) -> Verdict:
         f"{share:.0%} of all random settings.",
         {"fall_in_standard_errors": float(fall), "below": below, "share_of_random": share},
         decided=len(rows) > 0,
+        measured=f"{_written(least)} after a generator of {least['generator']:.3f}",
     )
 
 
@@ -260,6 +294,8 @@ def _rounds(tables: Tables) -> Verdict:
         found._replace(agrees=found.agrees and best > max(start, verifier) and halved < 0.05),
         f"{_worst(found)}. Generator {start:.3f}, verifier {verifier:.3f}, best round {best:.3f}; "
         f"the last round leaves half of the distance to the verifier to {halved:.3f}.",
+        measured=f"{_written(first.loc[first['mean'].idxmax()])} in the best round, generator "
+        f"{start:.3f}, verifier {verifier:.3f}",
         best_round=best,
         generator=start,
         verifier=verifier,
@@ -273,11 +309,17 @@ def _self_training(tables: Tables) -> Verdict:
     acute = frame["degrees_generator"] < 90.0
     gain = frame["mean"] - frame["generator"]
     clear = gain.abs() > 5.0 * frame["se"]
-    right = bool(((gain > 0.0) == acute).all())
+    rightly = (gain > 0.0) == acute
+    right = bool(rightly.all())
+    least, most = (
+        plus_minus(float(gain[at]), float(frame.loc[at, "se"]), signed=True)
+        for at in (gain.idxmin(), gain.idxmax())
+    )
     return simulated(
         found._replace(agrees=found.agrees and right, decided=found.decided and bool(clear.all())),
         f"{_worst(found)}. Students gain up to {gain[acute].max():.3f} on generators at acute "
         f"angles and lose up to {-gain[~acute].min():.3f} on others.",
+        measured=f"in {int(rightly.sum())} of {len(frame)} settings; gain {least} to {most}",
         largest_gain=float(gain[acute].max()),
         largest_loss=float(-gain[~acute].min()),
     )
@@ -290,12 +332,21 @@ def _classes(tables: Tables) -> Verdict:
     share = _least(below["mean"] / below["bayes"])
     most = _most(above["mean"])
     past = bool((below["error_rate"] > below["breakdown_point_of_two"]).any())
+    if len(below) and len(above):
+        least = below.loc[(below["mean"] / below["bayes"]).idxmin()]
+        measured = (
+            f"{_written(least)} below p* (Bayes: {least['bayes']:.3f}), "
+            f"{_written(above.loc[above['mean'].idxmax()])} above"
+        )
+    else:
+        measured = ""
     return verdict_of(
         share > 0.9 and most < 0.2 and past,
         f"Five classes: below the breakdown point at least {share:.2f} of the Bayes accuracy, "
         f"above it {most:.3f}, less than chance; 70 % of scattered wrong labels are below it.",
         {"least_share": share, "most_above": most, "beyond_two_classes": past},
         decided=len(below) >= 2 and len(above) >= 1,
+        measured=measured,
     )
 
 
@@ -312,6 +363,7 @@ def _threshold(tables: Tables) -> Verdict:
         f"more information in all {len(frame)}, by {soft:.4f} and more.",
         {"largest_distance": off, "least_soft_gain": soft, "largest_gain": more},
         decided=len(clear) >= 0.8 * len(frame),
+        measured=f"at most {significant(off, 2)} from a search in {len(clear)} settings",
     )
 
 
@@ -320,7 +372,8 @@ def _costs(tables: Tables) -> Verdict:
     solved = frame[frame["solved"].notna()]
     off = float((solved["price"] / solved["solved"] - 1.0).abs().max())
     signs = bool(((frame["price"] > 0.0) == (frame["gain_if_free"] > 0.0)).all())
-    ends = bool(frame["best_fraction"].isin([0.0, 1.0]).all())
+    pure = frame["best_fraction"].isin([0.0, 1.0])
+    ends = bool(pure.all())
     never = int((frame["price"] <= 0.0).sum())
     return verdict_of(
         off <= 1e-9 and signs and ends,
@@ -328,6 +381,8 @@ def _costs(tables: Tables) -> Verdict:
         f"of {len(frame)} not even free verification pays; to check all or none is always best.",
         {"largest_error": off, "signs": signs, "all_or_none": ends, "n_never": never},
         decided=len(solved) > 0 and never > 0,
+        measured=f"at most {significant(off, 2)} (relative) from a solver; all or none in "
+        f"{int(pure.sum())} of {len(frame)}",
     )
 
 
@@ -343,6 +398,7 @@ def _more_data(tables: Tables) -> Verdict:
         f"of {drop:.3f}, standard error {error:.3f}.",
         {"drop": drop, "standard_error": error},
         decided=abs(drop - 0.03) > 2.0 * error,
+        measured=f"{_written(few)} with 100, {_written(many)} with 3,000",
     )
 
 
@@ -360,6 +416,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         PAPER + ", Theorem 4.2, as reported; proof in this book",
         r"$p^* = 1/(1+\psi/\varphi)$ separates students that agree with the Bayes rule from "
         "students that contradict it.",
+        reported="agreement 1 below p* = 1/(1 + ψ/φ), 0 above it",
         measure="Mean agreement of one-shot, ridge and logistic students at 0.1 on either side, "
         "five features, 20,000 examples.",
         margin="above 97 % below, under 3 % above",
@@ -373,6 +430,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         2,
         PAPER + ", section 4.4, as reported",
         r"Without a verifier $p^* = 1/2$; an oracle has $p^* = 1$.",
+        reported="p* = 1 with an oracle, 1/2 without: agreement 1 and 0 at an error rate of 0.8",
         measure="Agreement of students of a generator that errs in 80 %, with either.",
         margin="above 97 % with an oracle, under 3 % without",
         margin_reason="As for the first claim.",
@@ -384,6 +442,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         r"N generated and selected examples are worth $N(A-B)^2/(A+B)$ clean ones: the one-shot "
         "student's accuracy depends on them alone.",
+        reported="accuracy Φ(s²m/√(s²m² + κd/N)), m = A − B, κ = A + B",
         measure="Simulated accuracies over error rates, three verifiers.",
         margin=_LIMIT,
         margin_reason=_LIMIT_REASON,
@@ -396,6 +455,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         "Ridge regression on selected labels follows one closed form; without ridge it dips at as "
         "many kept examples as features, so that a verifier moves the dip; the heaviest ridge is "
         "the best.",
+        reported="lowest at 1 kept example per feature",
         measure="Simulated accuracies around the dip; lowest of the grid; limit of large ridges.",
         margin=_LIMIT + r", without ridge beyond $2/\sqrt d$ of the dip; dip 2 %, limit 1e-6",
         margin_reason=_LIMIT_REASON
@@ -410,6 +470,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         5,
         DERIVED,
         "Logistic regression on selected labels follows the fixed point of three equations.",
+        reported="accuracy Φ(M/√Q), M and Q from the fixed point",
         measure="Simulated accuracies on both sides of the breakdown point, two ridges.",
         margin=_LIMIT,
         margin_reason=_LIMIT_REASON,
@@ -421,6 +482,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         r"The transition is smooth: it has the width $N^{-1/2}$ in the error rate at fixed "
         "dimension, and at $p^*$ single students are anything.",
+        reported="1/2 at p*; at one τ = (p* − p)√N the same for all N",
         measure="Simulated mean accuracies of one-shot students with four features; the law at one "
         r"$(p^* - p)\sqrt N$ and different N; scatter at $p^*$.",
         margin="z standard errors (false alarm 4e-8) plus 1 %; 0.02 between sizes; scatter above "
@@ -436,6 +498,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED + "; a restriction of the theorem in " + PAPER + ", as reported",
         "With unequal variances and a penalty agreement does not go to 1 and 0: the penalty turns "
         "the rule.",
+        reported="limits at a ridge of 1: at most 0.931 below p*, at least 0.088 above",
         measure="Agreement of ridge and logistic students of 200,000 examples, and the limit.",
         margin="0.003; at a ridge of 1 the limits are below 0.95 and above 0.05",
         margin_reason=r"At N of 200,000 a rule is turned by $\sqrt{4/N}$ at random, 0.0045, "
@@ -447,6 +510,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         8,
         DERIVED,
         r"$p^*$ ranks verifiers at a fixed number of kept examples, not of generated ones.",
+        reported="−0.081 (as many generated), +0.021 (kept)",
         measure="Accuracy with a verifier that keeps 5 % of the right labels and no wrong one, and "
         "with one that keeps all right and half of the wrong; simulations against the law.",
         margin="both differences by ten standard errors; law: " + _LIMIT,
@@ -460,6 +524,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED + "; angles as in " + PAPER + ", as reported",
         r"For a linear generator and verifier $p < p^*$ if and only if $\theta_g + \theta_v < "
         r"\pi$, and students end at the bisector.",
+        reported="p < p* ⇔ θ_g + θ_v < π",
         measure="Random angles; simulated accuracies of students of 20,000 examples and more.",
         margin="no random setting on the wrong side; " + _MANY,
         margin_reason="An identity. " + _MANY_REASON,
@@ -470,6 +535,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         10,
         DERIVED,
         r"$p < p^*$ does not make a student better than its generator.",
+        reported="0.670 after a generator of 0.722",
         measure="Generator at 50 degrees, verifier at 70, correlation 0.9.",
         margin="worse by ten standard errors",
         margin_reason="The law has a fall of 0.052; twenty students have an error of 0.0006.",
@@ -481,6 +547,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         "With one linear verifier rounds of relabelling converge to the verifier, and early ones "
         "can be better than generator and verifier.",
+        reported="0.806 in the best round, generator 0.722, verifier 0.778",
         measure="Simulated accuracies of six rounds; distance to the verifier in the last two.",
         margin=_MANY + "; halving to 0.05",
         margin_reason=_MANY_REASON + " Halving is of the angle: of the accuracy it is a limit, "
@@ -493,6 +560,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         "Unverified labels of a linear generator improve on it if the inputs are clustered and "
         "its angle is acute, and make it worse otherwise.",
+        reported="student above generator ⇔ angle below 90°",
         measure="Simulated one-shot students on the mixture, against law and generator.",
         margin=_MANY + "; signs by five standard errors",
         margin_reason=_MANY_REASON,
@@ -504,6 +572,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         r"With K classes and scattered wrong labels the breakdown point is "
         r"$1/(1+\psi/((K-1)\varphi))$.",
+        reported="Bayes accuracy below p* = 1/(1 + ψ/((K − 1)φ)), less than 1/K = 0.2 above",
         measure="Five classes, 60,000 examples; error rates 0.7 and 0.9, with and without a "
         "verifier.",
         margin="below: 90 % of the Bayes accuracy; above: less than chance, 0.2",
@@ -518,6 +587,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         r"The best threshold keeps an example if its odds exceed "
         r"$(3-2\epsilon)/(1+2\epsilon)$; soft weights are better than any threshold.",
+        reported="kept if odds > (3 − 2ε)/(1 + 2ε)",
         measure="Threshold of the rule against a search; information of soft weights.",
         margin="1e-3 in the threshold; sign",
         margin_reason="A search for a maximum is good to the root of the precision. So settings "
@@ -532,6 +602,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         "Verification is worth its price up to a break-even that can be negative: selection can "
         "lose although $p < p^*$; and to check a part of the examples is never best.",
+        reported="c_v = (c_g + c_t) r²/(1 − 2p)² − c_g − κc_t; check all or none",
         measure="Formula against the price at which a budget buys as much; best share by search.",
         margin="1e-9",
         margin_reason="The same algebra by a root finder with a tolerance of 1e-12.",
@@ -543,6 +614,7 @@ MIXTURE_CLAIMS: tuple[Claim, ...] = (
         DERIVED + "; that an optimal data size exists: " + PAPER + ", section 5.2, as reported",
         "More selected data can be worse: logistic regression fits the generator's boundary in "
         "the end.",
+        reported="lower with 3,000 than with 100",
         measure="Accuracy with 100 and with 3,000 generated, oracle-kept examples, ridge 1e-4.",
         margin="a drop of at least 0.03, two standard errors clear",
         margin_reason="A trial had 0.047 with a standard error of 0.003.",

@@ -17,6 +17,7 @@ import pandas as pd
 
 from fragile_learning.bayes import theory
 from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
+from fragile_learning.statistics import mean_plus_minus
 
 __all__ = ["PITFALL_CLAIMS"]
 
@@ -45,6 +46,10 @@ def _table(tables: Tables, name: str) -> Any:
 
 def _replicates(frame: Any) -> int:
     return int(frame["replicate"].nunique())
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 # --- the judges -------------------------------------------------------------------------------
@@ -86,6 +91,7 @@ def _double_softmax(tables: Tables) -> Verdict:
             "accuracy": accuracy,
             "all_above_floor": bool(above),
         },
+        measured=f"floor {float(ten['score_floor']):.4f}; {fooled:.4f} at accuracy {accuracy:g}",
     )
 
 
@@ -119,6 +125,7 @@ def _saturation(tables: Tables) -> Verdict:
             "nan_trap": bool(traps),
             "log_odds_never": bool(odds),
         },
+        measured=f"float32 {single:g}, float64 {double:g}",
     )
 
 
@@ -140,6 +147,8 @@ def _wide_priors(tables: Tables) -> Verdict:
             "median_gap_by_fan_in": small,
             "n_replicates": _replicates(frame),
         },
+        measured=f"{mean_plus_minus(wide['dead_share'], scale=100.0)} % are zero; by fan-in "
+        f"{100 * other:g} %",
     )
 
 
@@ -149,6 +158,10 @@ def _verdicts(tables: Tables) -> Verdict:
         float(rows_with(frame, attack=name)["accuracy"].mean())
         for name in (_NAIVE_ATTACK, _NAN_ATTACK, _TEMPERED_ATTACK)
     )
+    ends = [
+        mean_plus_minus(rows_with(frame, attack=name)["accuracy"])
+        for name in (_NAIVE_ATTACK, _TEMPERED_ATTACK)
+    ]
     clean, count = float(frame["clean"].mean()), _replicates(frame)
     agrees = naive > _NAIVE and tempered < _TEMPERED
     return verdict_of(
@@ -165,6 +178,7 @@ def _verdicts(tables: Tables) -> Verdict:
             "n_replicates": count,
         },
         decided=agrees or count >= _REPLICATES,
+        measured=f"{ends[0]} and {ends[1]} ({_runs(count)})",
     )
 
 
@@ -188,6 +202,10 @@ def _attack_samples(tables: Tables) -> Verdict:
             "n_replicates": count,
         },
         decided=agrees or count >= _REPLICATES,
+        measured="{} from 1 sample, {} from 30 ({})".format(
+            *(mean_plus_minus(rows_with(frame, n_attack=n)["accuracy"]) for n in (1, 30)),
+            _runs(count),
+        ),
     )
 
 
@@ -215,6 +233,12 @@ def _gradient_norms(tables: Tables) -> Verdict:
             "n_replicates": count,
         },
         decided=agrees or count >= _REPLICATES,
+        measured="{} against {}, {:g} % zero ({})".format(
+            mean_plus_minus(whole["linf"]),
+            mean_plus_minus(rows_with(members, n_samples=1)["linf"]),
+            100.0 * zeros,
+            _runs(count),
+        ),
     )
 
 
@@ -232,6 +256,7 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
         13,
         "A score with two softmaxes cannot fall below 1 - (e - 1) / (e + K - 1), whatever an "
         "attack does.",
+        reported="floor 1 − (e − 1)/(e + K − 1) = 0.8534 for K = 10",
         measure="Ends of the loss and floor of the score for 2, 10 and 100 classes; the score of a "
         "linear model whose accuracy an attack takes to 0.",
         margin="1e-6 of the closed forms; no score below its floor; with ten classes, accuracy 0, "
@@ -245,6 +270,7 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
         14,
         "In float32 the gradient of a classification loss is exactly zero from a logit gap of 104 "
         "on, in float64 from 746; written naively it is NaN, whose sign torch calls zero.",
+        reported="float32 104, float64 746",
         measure="First integer gap of two logits, of one network, at which the sign of the "
         "gradient in the logits is zero in every entry, for four losses; and for log odds.",
         margin="exact; log odds have a gradient at every gap up to 1000",
@@ -258,6 +284,7 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
         15,
         "A prior N(0, 1) on every weight of a wide network makes most gradients exactly zero, by "
         "rounding; one scaled by fan-in makes none.",
+        reported="most are zero; by fan-in 0 %",
         measure="Share of pairs of a prior draw and an image with a zero float32 gradient of the "
         "loss of the predicted class; two hidden layers of 512, leaky slope 0.01, 784 pixels.",
         margin="above 0.8 with N(0, 1); none by fan-in",
@@ -269,6 +296,7 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
     _claim(
         16,
         "One posterior, many verdicts: it looks half robust or not at all, by the attack alone.",
+        reported="1/2 and 0",
         measure="Accuracy at radius 0.1 of a network with a prior N(0, 1) on every weight, after a "
         "short run of chains: under FGSM with two softmaxes and one sample (mean over four single "
         "samples), and under PGD on the margin of logits divided by 300. Six other attacks are "
@@ -285,6 +313,7 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
     _claim(
         17,
         "An attack made from few posterior samples understates the vulnerability of their mean.",
+        reported="more from 1 sample than from 30",
         measure="Accuracy at radius 0.1 of the mean over all samples of Hamiltonian Monte Carlo, "
         "under PGD on the label's probability in the mean of 1, 2, 5, 10, 30 and all of them.",
         margin="from 1 to 30 samples lower by at least 0.15; from no number to the next higher by "
@@ -298,6 +327,7 @@ PITFALL_CLAIMS: tuple[Claim, ...] = (
         18,
         "The gradient of the mean of posterior samples is shorter than one sample's, but does not "
         "vanish.",
+        reported="0 < the mean's < one sample's, 0 % zero",
         measure="Medians over test images of the largest entry of the gradient of one sample's "
         "loss (all samples pooled) and of the predictive mean of all, Hamiltonian Monte Carlo.",
         margin="the latter above 0.3 of the former, none of them zero; the mean of all members' "

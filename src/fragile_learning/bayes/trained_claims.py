@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
+from fragile_learning.statistics import mean_plus_minus, plus_minus
 
 __all__ = ["TRAINED_CLAIMS"]
 
@@ -47,6 +48,15 @@ def _at(frame: Any, **values: Any) -> Any:
 
 def _mean(frame: Any, column: str) -> float:
     return float(frame[column].mean())
+
+
+def _level(values: Any) -> str:
+    """Write the mean of shares over replicates, with its standard error, in per cent."""
+    return mean_plus_minus(values, scale=100.0)
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _percent(share: float) -> str:
@@ -90,6 +100,7 @@ def _mixed(tables: Tables) -> Verdict:
             "n_replicates": int(count),
         },
         decided=agrees or count >= _REPLICATES,
+        measured=f"R-hat: median {median:.4f}, largest {largest:.3f}, worst of {len(frame)} runs",
     )
 
 
@@ -108,7 +119,8 @@ def _labels(tables: Tables) -> Verdict:
     ours, one = _accuracies(frame, "HMC"), _accuracies(frame, "deterministic")
     rows = rows_with(frame, data="fashion", method="HMC")
     count, n = rows["replicate"].nunique(), int(rows["n"].min())
-    error = math.sqrt(ours["margin"] * (1.0 - ours["margin"]) / n)
+    errors = {name: math.sqrt(ours[name] * (1.0 - ours[name]) / n) for name in ("clean", "margin")}
+    error = errors["margin"]
     agrees = ours["clean"] > _CLEAN and ours["margin"] < _ROBUST
     return verdict_of(
         agrees,
@@ -130,6 +142,9 @@ def _labels(tables: Tables) -> Verdict:
             "n_replicates": count,
         },
         decided=agrees or count >= _REPLICATES,
+        measured="{} % clean, {} % attacked ({} images)".format(
+            *(plus_minus(100.0 * ours[name], 100.0 * size) for name, size in errors.items()), n
+        ),
     )
 
 
@@ -142,6 +157,16 @@ def _left(frame: Any, data: str) -> dict[str, float]:
         clean = ours.pop("clean")
         found[str(method)] = min(ours.values()) / clean if clean else math.inf
     return found
+
+
+def _strongest(frame: Any, method: str) -> str:
+    """Write what the strongest attack leaves of a method's clean accuracy."""
+    attacks = _accuracies(frame, method)
+    del attacks["clean"]
+    known = rows_with(frame, data="fashion", method=method)
+    attacked = rows_with(_at(known), attack=min(attacks, key=attacks.__getitem__))
+    clean = rows_with(known, attack="none")
+    return f"{_level(attacked['accuracy'])} of {_level(clean['accuracy'])} %"
 
 
 def _all_methods(tables: Tables) -> Verdict:
@@ -169,6 +194,7 @@ def _all_methods(tables: Tables) -> Verdict:
         f"of it to {best}." + beside,
         {**numbers, "most_left": left[best], "n_methods": len(left), "n_replicates": count},
         decided=agrees or count >= _REPLICATES,
+        measured=f"at most {_strongest(frame, best)} ({best}, {_runs(count)})",
     )
 
 
@@ -202,6 +228,8 @@ def _detection(tables: Tables) -> Verdict:
             "n_replicates": count,
         },
         decided=agrees or count >= _REPLICATES,
+        measured=f"AUROC {mean_plus_minus(adaptive['auroc'])}, "
+        f"{_level(adaptive['caught'])} % caught ({_runs(count)})",
     )
 
 
@@ -214,7 +242,7 @@ _DROPS = (
 def _adaptive(tables: Tables) -> Verdict:
     frame = _table(tables, "detection")
     numbers: dict[str, Any] = {}
-    agrees, words = True, []
+    agrees, words, falls = True, [], []
     count = 0
     for name, score, attack, needed in _DROPS:
         blind, known, margin = (_detected(frame, one, score) for one in ("label", attack, "margin"))
@@ -228,6 +256,8 @@ def _adaptive(tables: Tables) -> Verdict:
             f"{name}_drop_from_margin": from_margin,
         }
         agrees = agrees and drop >= needed
+        paired = [one.set_index("replicate")["auroc"] for one in (blind, known)]
+        falls.append(f"{name} {mean_plus_minus(paired[0] - paired[1])}")
         words.append(
             f"of {score.replace('_', ' ')} from {_mean(blind, 'auroc'):.3f} to "
             f"{_mean(known, 'auroc'):.3f} ({from_margin:.3f} below the attack on the margin)"
@@ -238,6 +268,7 @@ def _adaptive(tables: Tables) -> Verdict:
         f"AUROC falls {words[0]}, {words[1]}.",
         {**numbers, "n_replicates": count},
         decided=agrees or count >= _REPLICATES,
+        measured=f"AUROC less: {', '.join(falls)} ({_runs(count)})",
     )
 
 
@@ -245,8 +276,9 @@ def _shift(tables: Tables) -> Verdict:
     frame = _table(tables, "shift")
     known = rows_with(frame, method="HMC", score="total_entropy")
     fashion = rows_with(known, data="fashion")
-    before = _mean(rows_with(fashion, attacked="none"), "auroc")
-    after = _mean(_at(fashion, attacked="total_entropy"), "auroc")
+    let_be = rows_with(fashion, attacked="none")
+    attacked = _at(fashion, attacked="total_entropy")
+    before, after = _mean(let_be, "auroc"), _mean(attacked, "auroc")
     count = fashion["replicate"].nunique()
     agrees = before > _SHIFT_CLEAN and after < _SHIFT_ATTACKED
     information = rows_with(frame, data="fashion", method="HMC", score="mutual_information")
@@ -274,6 +306,8 @@ def _shift(tables: Tables) -> Verdict:
         f"{numbers['information_attacked']:.3f}." + beside,
         numbers,
         decided=agrees or count >= _REPLICATES,
+        measured=f"AUROC {mean_plus_minus(let_be['auroc'])} let be, "
+        f"{mean_plus_minus(attacked['auroc'])} attacked ({_runs(count)})",
     )
 
 
@@ -394,6 +428,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         3,
         "Hamiltonian Monte Carlo on the small Bayesian networks has mixed in function space.",
         source="derived in this book; what claims on its posterior rest on",
+        reported="R-hat: 1",
         measure="Split R-hat of the predictive probability of the true class on 100 test images, "
         "acceptance and divergent trajectories; the worst of both data sets and all replicates.",
         margin="median R-hat below 1.01, largest below 1.1; acceptance in 0.7 to 0.95; no "

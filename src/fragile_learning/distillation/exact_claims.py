@@ -25,7 +25,7 @@ from fragile_learning.claims import (
     simulated,
     verdict_of,
 )
-from fragile_learning.statistics import log_log_slope
+from fragile_learning.statistics import log_log_slope, plus_minus, significant
 
 __all__ = ["EXACT_CLAIMS"]
 
@@ -77,6 +77,7 @@ def _windows(tables: Tables) -> Verdict:
         by_chance = abs(root["free", "random"] - root["free", "full"])
     except KeyError:
         moved = by_chance = np.nan
+    found = ten.set_index(["data", "rule"])["searched"]
     decided = len(frame) >= 10 and bool(np.isfinite(moved))
     holds = max(off, searched, spread) <= _ROUNDING and differenced <= 1e-6
     return verdict_of(
@@ -94,6 +95,11 @@ def _windows(tables: Tables) -> Verdict:
             "moved_by_random_lengths": by_chance if decided else 0.0,
         },
         decided=decided,
+        measured=f"at most {significant(off, 2)} from it; moved by "
+        f"{abs(found['one image', 'truncated'] - found['one image', 'full']):.3f} (one image), "
+        f"{abs(found['free', 'random'] - found['free', 'full']):.3f} (lengths)"
+        if decided
+        else "",
     )
 
 
@@ -127,17 +133,21 @@ def _contraction(tables: Tables) -> Verdict:
 def _coverage(tables: Tables) -> Verdict:
     frame = _table(tables, "coverage")
     found = _near(frame, "mean", "se", "law")
-    first = frame[frame["step"] == 0].groupby("rule")["mean"]
+    starts = frame[frame["step"] == 0]
+    first = starts.groupby("rule")["mean"]
     random, fixed = first.max()["random-truncated"], first.max()["truncated"]
     whole = first.min()["random"]
     rows = frame[frame["rule"] == "random-truncated"]
     ends = rows[rows["step"] == 0]
+    short = ends.loc[ends["n_steps"].idxmin()]
     ends_law = 1.0 / (ends["n_steps"] - ends["window"] + 1.0)
     trapezium = float((ends["law"] - ends_law).abs().max()) <= _ROUNDING
     return simulated(
         found._replace(agrees=found.agrees and trapezium and fixed == 0.0 and whole == 1.0),
         _worst(found) + f"bound. The first step is differentiated in at most {random:.3f} of the "
         f"runs with random windows, in none with a window at the end, in all of random length.",
+        measured=f"{plus_minus(float(short['mean']), float(short['se']))} at T = "
+        f"{short['n_steps']}, M = {short['window']}",
         first_step_random_truncated=float(random),
         first_step_truncated=float(fixed),
         first_step_random=float(whole),
@@ -175,6 +185,10 @@ def _adam(tables: Tables) -> Verdict:
             "largest_later_slope_independent": later if decided else 0.0,
         },
         decided=decided,
+        measured=f"{significant(alone[1], 5)} at the first step; {significant(second, 2)} at the "
+        f"second, at most {significant(later, 1)} later"
+        if decided
+        else "",
     )
 
 
@@ -201,6 +215,8 @@ def _costs(tables: Tables) -> Verdict:
             "most_speed_up": most,
         },
         decided=len(checked) > 0,
+        measured=f"counts {significant(off, 2)} from it (relative); {least:.2f} to {most:.2f} "
+        "times cheaper",
     )
 
 
@@ -219,6 +235,7 @@ def _signal(tables: Tables) -> Verdict:
         _worst(found) + f"bound. Squared mean over variance of a direction is the same with a "
         f"window at the end as without (to {same:.0e}); with a random one it is at most "
         f"{less:.2f} of that.",
+        measured=f"1 (at the end, to {significant(same, 2)}), at most {less:.2f} (random)",
         largest_change_by_truncation=same,
         most_with_random_lengths=less,
     )
@@ -237,6 +254,8 @@ def _growth(tables: Tables) -> Verdict:
         f"{np.exp(last['law'].max()):.1e} and the root mean square grows to "
         f"{np.exp(last['law_of_rms'].max()):.0f}; a sample of {last['n_sample'].max()} shows at "
         f"most 1/{np.exp(unseen):.0f} of it.",
+        measured=f"typical at most {significant(float(np.exp(last['mean'].max())), 2)}, "
+        f"a sample's root mean square {significant(float(np.exp(last['sample_rms'].max())), 2)}",
         typical=float(np.exp(last["law"].max())),
         root_mean_square=float(np.exp(last["law_of_rms"].max())),
         log_unseen=unseen,
@@ -264,6 +283,8 @@ def _linear(tables: Tables) -> Verdict:
             "least_ratio_of_real_images": ratio,
         },
         decided=len(top) > 0,
+        measured=f"one step {significant(reached, 2)} from it; a search at most "
+        f"{significant(max(below, 0.0), 2)} below",
     )
 
 
@@ -281,6 +302,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         DERIVED + "; the rules: " + PAPER + ", as reported",
         "On the quadratic problem a window multiplies the meta-gradient by $I - A^M$. At a fixed "
         "length it moves no solution that can reach every direction; it moves constrained ones.",
+        reported="I − A^M; roots moved by 0.238 (one image), 0.039 (lengths)",
         measure="Closed form against unrolled runs and differences with frozen early data; roots "
         "against a search; roots over windows.",
         margin="1e-10 of 1 plus the value, 1e-6 by differences; the moved roots by more than 0.01",
@@ -295,6 +317,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         r"A window of M random contractions has a bias of $m_1^M$ and a variance of "
         r"$m_2^M - m_1^{2M}$: if the mean contracts and the second moment explodes, there is a "
         "best window, which grows with the logarithm of the number of draws.",
+        reported="bias m₁^M, variance m₂^M − m₁^(2M)",
         measure="Simulated mean, variance and mean squared error of Jacobians; best window against "
         "a search.",
         margin=EXACT + "; 1e-5 for the window",
@@ -310,6 +333,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         DERIVED + "; the rules: " + PAPER + ", as reported",
         "A random window differentiates the steps with probabilities of a trapezium: the first and "
         r"the last with $1/(T-M+1)$ only.",
+        reported="1/(T − M + 1): 0.125 at T = 10, M = 3",
         measure="Formula against the share of drawn runs, for all four rules.",
         margin=EXACT,
         margin_reason=EXACT_REASON,
@@ -321,6 +345,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         r"The mean square of the derivative of Adam's first step grows like $1/\epsilon$. Later "
         "steps do so only for coordinates that had no gradient before.",
+        reported="slope −1 at the first step; that of a logarithm at the second, 0 later",
         measure="Slopes of log mean square against log epsilon, by integration over normal "
         "gradients.",
         margin="-1 to 0.1, the law to 1 %; with independent gradients above -0.25 at the second "
@@ -337,6 +362,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         PAPER + ", abstract, as reported: faster; the factor is derived in this book",
         "An exact meta-gradient costs $3(N-M)f + 9Mf + 3f_{outer}$, less in the first layer: a "
         "random window makes outer steps cheaper than full, random and truncated runs.",
+        reported="3(N − M)f + 9Mf + 3f_outer",
         measure="Multiply-adds counted in runs by hand, for every pair of each rule; the gradients "
         "counted against differences. Time is measured in the benchmarks.",
         margin="counts equal; gradients to 1e-6; cheaper",
@@ -349,6 +375,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         "If curvatures are fixed, a window lowers signal and noise of a direction alike, and "
         "random lengths add noise: windows help against variance only where the steps are random.",
+        reported="signal to noise over that of no window: 1 (at the end), below 1 (random)",
         measure="Mean and variance of meta-gradients over starts and lengths, by rule, against "
         "simulation; squared mean over variance against full back-propagation.",
         margin=EXACT + "; 1e-9 in the ratio of the closed forms",
@@ -361,6 +388,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         "Typical Jacobians can contract while their variance explodes: then rare runs carry it, "
         "and a sample does not show it.",
+        reported="typical at most 7.6·10⁻⁹, root mean square 1,603 of which a sample shows little",
         measure="Mean logarithm of simulated products against the Lyapunov exponent; root mean "
         "square of samples of 1,000 against the exact one, at the longest window.",
         margin=EXACT + "; a sample shows less than a tenth",
@@ -374,6 +402,7 @@ EXACT_CLAIMS: tuple[Claim, ...] = (
         DERIVED,
         "A linear model is distilled exactly, in one step, by as many images with learned labels "
         "as there are outputs; with fewer no set is better than the best model of that rank.",
+        reported="error of the best model of that rank",
         measure="Errors of students against the floor, against alternating least squares of that "
         "rank, against all real data and as many real images.",
         margin="1e-9; a search within 1e-4 above the floor and not below it",

@@ -19,6 +19,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
+from fragile_learning.statistics import mean_plus_minus, plus_minus, significant
 
 __all__ = ["TRAINED_CLAIMS", "Mean"]
 
@@ -100,6 +101,13 @@ class Mean(NamedTuple):
         return f"{self.value:.1f} ± {self.high - self.value:.1f}"
 
 
+def _written(mean: Mean) -> str:
+    """Write a mean with half of its 95 % interval; that of one replicate alone."""
+    if math.isinf(mean.high):
+        return significant(mean.value)
+    return plus_minus(mean.value, mean.high - mean.value)
+
+
 def _numbers(**means: Mean) -> dict[str, float]:
     """Each mean with the ends of its interval."""
     found: dict[str, float] = {}
@@ -108,10 +116,16 @@ def _numbers(**means: Mean) -> dict[str, float]:
     return found
 
 
-def _judged(sides: list[int], summary: str, numbers: Mapping[str, Any]) -> Verdict:
-    """Agrees if every bound is kept, differs if one is broken, inconclusive otherwise."""
+def _judged(sides: list[int], summary: str, numbers: Mapping[str, Any], measured: str) -> Verdict:
+    """Agrees if every bound is kept, differs if one is broken, inconclusive otherwise.
+
+    The level of intervals is added to what was measured, if it has any.
+    """
+    if "±" in measured or " to " in measured:
+        measured += f" ({100 * _CONFIDENCE:g} %)"
     agrees = all(side > 0 for side in sides)
-    return verdict_of(agrees, summary, numbers, decided=agrees or min(sides) < 0)
+    decided = agrees or min(sides) < 0
+    return verdict_of(agrees, summary, numbers, decided=decided, measured=measured)
 
 
 def _table(tables: Tables, name: str) -> Any:
@@ -172,7 +186,21 @@ def _exact(tables: Tables) -> Verdict:
             "between_modes": worst["adjoint"],
             "n_comparisons": len(frame),
         },
+        measured=f"at most {significant(worst['finite differences'], 2)} (finite differences), "
+        f"{significant(worst['adjoint'], 2)} (modes)",
     )
+
+
+def _size(value: float, digits: int = 3) -> str:
+    """Write a ratio, which may be infinite."""
+    return "∞" if math.isinf(value) else significant(value, digits)
+
+
+def _ratio(log: Mean) -> str:
+    """Write a geometric mean, of which the logarithm is given, with its interval."""
+    if math.isinf(log.high):
+        return _size(_exp(log.value))
+    return f"{_size(_exp(log.value))} ({_size(_exp(log.low), 2)} to {_size(_exp(log.high), 2)})"
 
 
 def _norms(tables: Tables) -> Verdict:
@@ -200,6 +228,7 @@ def _norms(tables: Tables) -> Verdict:
             },
             "n_replicates": len(logs["BPTT"]),
         },
+        f"BPTT {_size(ratios['BPTT'])}, {_ratio(calmer)} times RaT-BPTT's",
     )
 
 
@@ -246,6 +275,8 @@ def _first_step(tables: Tables) -> Verdict:
             "n_blocks": len(adam),
         },
         decided=enough and (agrees or many),
+        measured=f"Adam {_size(medians['adam'])} ({_size(float(adam.min()), 2)} to "
+        f"{_size(float(adam.max()), 2)}), descent {_size(medians['sgd'])}",
     )
 
 
@@ -283,13 +314,15 @@ def _rules(tables: Tables) -> Verdict:
         numbers |= _numbers(**{f"{data}: {rule}": gain for rule, gain in others.items()})
         told = ", ".join(f"{rule} {gain}" for rule, gain in others.items())
         summary += f" Beside it, {data}: {told}."
-    return _judged([gain.above(0.0) for gain in gains.values()], summary, numbers)
+    told = ", ".join(f"{rule} {_written(gains[rule])}" for rule in ("BPTT", "R-BPTT", "T-BPTT"))
+    return _judged([gain.above(0.0) for gain in gains.values()], summary, numbers, f"{told} points")
 
 
 def _faster(tables: Tables) -> Verdict:
     frame = rows_with(_table(tables, "methods"), data="digits")
     steps = {rule: _values(frame, "outer_steps", rule) for rule in ("BPTT", "RaT-BPTT")}
-    ratio = float((steps["RaT-BPTT"] / steps["BPTT"]).mean())
+    ratios = steps["RaT-BPTT"] / steps["BPTT"]
+    ratio = float(ratios.mean())
     (run,) = {
         (int(one.n_steps), int(one.window), float(one.outer_batch), int(one.n_images))
         for one in rows_with(frame, method="RaT-BPTT").itertuples()
@@ -304,6 +337,7 @@ def _faster(tables: Tables) -> Verdict:
         f"({steps['RaT-BPTT'].mean():.0f} and {steps['BPTT'].mean():.0f}); the count says "
         f"{counted:.3f}.",
         {"ratio": ratio, "counted": counted, "n_replicates": len(steps["BPTT"])},
+        measured=mean_plus_minus(ratios),
     )
 
 
@@ -324,6 +358,7 @@ def _baselines(tables: Tables) -> Verdict:
         f"One image per class, {'; '.join(levels)}. The smallest gain, over {least}, is "
         f"{gains[least]} points.",
         _numbers(**gains),
+        f"at least {_written(gains[least])} points ({least})",
     )
 
 
@@ -369,7 +404,12 @@ def _repaired(tables: Tables) -> Verdict:
             told = ", ".join(f"{name} {gain}" for name, gain in more.items())
             summary += f" Beside it, {data}: {told}."
             numbers |= _numbers(**{f"{data}: {name}": gain for name, gain in more.items()})
-    return _judged([gains[name].above(bound) for name, bound in bounds.items()], summary, numbers)
+    return _judged(
+        [gains[name].above(bound) for name, bound in bounds.items()],
+        summary,
+        numbers,
+        "BPTT {}, {}; R-BPTT {}, {}".format(*(_written(gains[name]) for name in bounds)),
+    )
 
 
 # --- sets -------------------------------------------------------------------------------------
@@ -403,6 +443,7 @@ def _subsets(tables: Tables) -> Verdict:
         f"subset is {apart} points below the last and {over} points above the real images"
         + (f" ({more})." if more else "."),
         {**_numbers(below_direct=apart, above_real=over), "n_replicates": len(part)},
+        f"points below direct {_written(apart)}, above real {_written(over)}",
     )
 
 
@@ -423,6 +464,7 @@ def _nested(tables: Tables) -> Verdict:
     if not sizes:
         raise ValueError("needs two blocks or more")
     losses = {size: _points(direct[size], found[size]) for size in sizes}
+    most = max(losses, key=lambda size: losses[size].value)
     return _judged(
         [loss.below(_NEAR) for loss in losses.values()],
         "Points that the first blocks of a boosted set are below a set of their size distilled "
@@ -436,6 +478,7 @@ def _nested(tables: Tables) -> Verdict:
             **_numbers(**{f"loss_{size}": loss for size, loss in losses.items()}),
             "n_replicates": len(found),
         },
+        f"at most {_written(losses[most])} points below, at {most} per class",
     )
 
 
@@ -457,6 +500,7 @@ def _price(tables: Tables) -> Verdict:
         f"learning; there the first block alone falls {ruined} points below a set of its own. "
         f"Accuracy of the first blocks, in %, {levels}.",
         {**_numbers(price=price, first_block_loss=ruined), "n_replicates": len(strong)},
+        f"price {_written(price)}, loss of the first block {_written(ruined)} points",
     )
 
 
@@ -487,6 +531,7 @@ def _chosen(tables: Tables) -> Verdict:
         f"{size.value:.2f} points (95 % interval {size.low:.2f} to {size.high:.2f}). One chosen on "
         f"validation images has {_cents(honest)} % on the fresh ones.",
         {**_numbers(**inflation), "seen": float(seen), "fresh": float(fresh)},
+        f"{_written(size)} points",
     )
 
 
@@ -515,6 +560,7 @@ def _transfer(tables: Tables) -> Verdict:
             **_numbers(**{f"loss, {name}": loss for name, loss in losses.items()}),
             **_numbers(**{f"gain, {name}": gain for name, gain in gains.items()}),
         },
+        f"loses at most {_written(losses[worst])}, gains at least {_written(gains[least])} points",
     )
 
 
@@ -576,6 +622,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         1,
         "The meta-gradients of all modes are the derivative of the outer loss.",
         source=_OURS,
+        reported="difference 0",
         measure="Largest relative difference of the adjoint to central finite differences in which "
         "images of steps before the window stay frozen, and of the forward, checkpointed, graph "
         "and several-networks modes to the adjoint; gradient descent, momentum, Adam; several "
@@ -618,6 +665,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         8,
         "RaT-BPTT beats BPTT, R-BPTT and T-BPTT at equal compute.",
         source=ABSTRACT + "; sizes of this book",
+        reported="points over each > 0",
         measure="Accuracy of fresh networks, paired by seed, with the same counted arithmetic; "
         f"{_DIGITS}. Beside it: pixels in [0, 1], and Fashion-MNIST at 14 × 14.",
         margin="each difference above 0, 95 % interval",
@@ -631,6 +679,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         "Distilled sets are intercorrelated: a random part of one teaches far less than a set of "
         "that size distilled directly, and no more than random real images.",
         source=ABSTRACT + "; sizes of this book",
+        reported="points below direct > 0, above real ≤ 0",
         measure="Accuracy with one of five distilled images of each class at random, one random "
         "real image, and one distilled directly; digits; mean over draws, replicates paired.",
         margin="more than 20 points below the directly distilled set; not above real images",
@@ -668,6 +717,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         13,
         "At one image per class distilled images beat class means and chosen real images.",
         source=PAPER + ", comparisons, as reported; sizes of this book",
+        reported="points over each > 0",
         measure="Accuracy of RaT-BPTT minus that of class means, of herding (the image nearest to "
         "the class mean) and k-centre (smallest largest distance); digits, Fashion-MNIST at "
         "14 × 14 in the full tier; paired.",
@@ -681,6 +731,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         14,
         "Choosing checkpoint and training length on the test set inflates the accuracy.",
         source=_OURS + "; a caution about selection as the authors' code does it",
+        reported="points > 0",
         measure="Best of 20 checkpoints and 4 lengths on a test set, against the same choice on "
         "fresh test images; from both the mean over all candidates is subtracted, which takes out "
         "how hard the two sets are; digits.",
@@ -722,6 +773,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         "Leaving the first step out, or the guard, improves BPTT and R-BPTT; repaired R-BPTT is no "
         "worse than RaT-BPTT.",
         source=_OURS,
+        reported="BPTT > 0 (first step), > 0 (guard); R-BPTT > 0 (first step), ≥ 0 (to RaT-BPTT)",
         measure=f"Paired differences in accuracy at equal arithmetic; {_DIGITS}. Beside it: pixels "
         "in [0, 1], Fashion-MNIST at 14 × 14, a small ConvNet.",
         margin="BPTT gains more than 1 point by either repair, R-BPTT more than 0 by the first; "
@@ -747,6 +799,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         22,
         "For the same arithmetic RaT-BPTT takes more outer steps than BPTT, by the counted factor.",
         source=ABSTRACT + " (speeds up); count of this book",
+        reported="(3T + b)/((T − M)/2 + 3M + b) = 1.926",
         measure="Ratio of outer steps in runs of equal budget, against (3 T + b) / ((T - M) / 2 + "
         "3 M + b), b the outer batch over the number of distilled images.",
         margin="2 %",

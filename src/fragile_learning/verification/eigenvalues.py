@@ -26,7 +26,19 @@ Rng = np.random.Generator | np.random.SeedSequence | int
 
 
 class EigenTask(Protocol):
-    """What training and experiments ask of a task."""
+    """What training and experiments ask of a task.
+
+    Examples
+    --------
+    >>> def share_right(task: EigenTask, matrices, answers):
+    ...     return float(task.correct(matrices, answers).mean())
+    >>> task = IntGrid(max_entry=5)
+    >>> (matrices,) = task.disjoint_sets([100], rng=1)
+    >>> share_right(task, matrices, task.labels(matrices))
+    1.0
+    >>> share_right(task, matrices, task.labels(matrices[::-1]))
+    0.0
+    """
 
     @property
     def n_inputs(self) -> int:
@@ -248,6 +260,13 @@ class DecodedNumbers(NamedTuple):
         0 where the tokens are no number.
     well_formed : ndarray of bool
         Whether there is a sign, then a mantissa, then an exponent.
+
+    Examples
+    --------
+    >>> plus, mantissa, exponent = P1000().encode(2.5).tolist()
+    >>> read = P1000().decode([[plus, mantissa, exponent], [mantissa, plus, exponent]])
+    >>> read.values.tolist(), read.well_formed.tolist()
+    ([2.5, 0.0], [True, False])
     """
 
     values: Floats

@@ -26,7 +26,14 @@ _FEW_FEATURES: dict[str, Any] = {"signal": 1.5, "n_features": 5}
 
 
 def errata_table() -> pd.DataFrame:
-    """Return all cautions, with columns id, place, printed, corrected and number."""
+    """Return all cautions, with columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> table = errata_table()
+    >>> table.columns.tolist(), len(table)
+    (['id', 'place', 'printed', 'corrected', 'number'], 7)
+    """
     return errata_frame(ERRATA)
 
 

@@ -97,6 +97,16 @@ def accuracy_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = accuracy_figure(archived("one-shot"), curves("one-shot", "full"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy of the student']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     axes.axhline(_HALF, **REFERENCE)
@@ -131,6 +141,16 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = ridge_figure(archived("ridge"), curves("ridge", "full"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy of the student']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     axes.axhline(_value(curves, "bayes"), **REFERENCE, label="Bayes rule")
@@ -161,6 +181,16 @@ def logistic_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = logistic_figure(archived("logistic"), curves("logistic", "full"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy of the student', 'accuracy of the student']
+    >>> plt.close(figure)
     """
     sizes = sorted(set(curves["n_generated"]))
     figure, axes_list = panels(len(sizes), 3.0)
@@ -194,6 +224,16 @@ def window_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = window_figure(archived("window"), curves("window", "full"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy of the student']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     looks = looks_of(curves["n_generated"], falling=True, skip=1)
@@ -227,6 +267,15 @@ def angles_figure(curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> figure = angles_figure(curves("angles"))
+    >>> len(figure.axes)
+    2
+    >>> plt.close(figure)
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -276,6 +325,16 @@ def rounds_figure(table: pd.DataFrame, curves: pd.DataFrame | None = None) -> Fi
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = rounds_figure(archived("rounds"), curves("rounds", "full"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     lines = table if curves is None else curves
@@ -307,6 +366,16 @@ def self_training_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = self_training_figure(archived("self-training"), curves("self-training", "full"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     for signal, look in looks_of(curves["signal"], falling=True, skip=1).items():
@@ -341,6 +410,15 @@ def more_data_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = more_data_figure(archived("more-data"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy of the student']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     names = {"oracle": "kept by an oracle", "agreement": "kept by the verifier", "all": "all kept"}
@@ -375,6 +453,15 @@ def threshold_figure(curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> figure = threshold_figure(curves("threshold"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['worth $r^2$', 'worth $r^2$']
+    >>> plt.close(figure)
     """
     rates = sorted(set(curves["error_rate"]))
     figure, axes_list = panels(len(rates), 3.0)
@@ -415,6 +502,15 @@ def cost_figure(curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.curves import curves
+    >>> figure = cost_figure(curves("costs"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['break-even price $c_v/c_g$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     axes.axhline(0.0, **REFERENCE)
@@ -441,6 +537,15 @@ def eigenvalues_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = eigenvalues_figure(archived("eigenvalues"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['both eigenvalues right']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     clean: Any = table[table["verifier"] == "clean"]
@@ -477,6 +582,15 @@ def best_of_k_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = best_of_k_figure(archived("best-of-k"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['both eigenvalues right']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     independent = table.groupby("k")["independent"].mean()
@@ -518,6 +632,15 @@ def headlines_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.verification.experiments import archived
+    >>> figure = headlines_figure(archived("headlines"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ["ROUGE-1 minus the generator's", "ROUGE-1 minus the generator's"]
+    >>> plt.close(figure)
     """
     gains = table.assign(gain=table["student"] - table["generator"])  # paired
     chosen = rows_of(gains, scope="article")

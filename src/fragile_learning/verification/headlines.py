@@ -142,6 +142,13 @@ class Headlines:
         Where the pairs are from, with versions and numbers.
     bodies, headlines : tuple of tuple of str
         Lower-case words of two letters or more.
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> pairs = Headlines("two", bodies, (("add", "squares"), ("count", "words")))
+    >>> len(pairs), rouge1(pairs.bodies[0], pairs.headlines[0])
+    (2, 0.6666666666666666)
     """
 
     name: str
@@ -260,6 +267,15 @@ class WordTable:
         whether it is a stop word, and 1.
     in_headline : ndarray of bool, shape (n_rows,)
     headline_lengths : ndarray of int64, shape (n_texts,)
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> table.words
+    ('add', 'all', 'squares', 'count', 'the', 'words')
+    >>> table.in_headline.tolist(), table.rows([1]).tolist()
+    ([True, False, True, True, False, True], [3, 4, 5])
     """
 
     words: tuple[str, ...]
@@ -366,6 +382,15 @@ class Summaries(NamedTuple):
     texts : ndarray of int64, shape (n_texts,)
     rows : ndarray of int64, shape (n_texts, n_candidates, n_words)
         Different rows of the body in question, the likeliest (or first drawn) first.
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> selector = WordSelector.fit(table, [0, 1])
+    >>> summaries = top_summaries(selector, table, [1], n_words=2)
+    >>> [table.words[row] for row in summaries.rows[0, 0]]
+    ['count', 'words']
     """
 
     texts: Integers
@@ -382,6 +407,14 @@ class WordSelector:
     Attributes
     ----------
     weights : ndarray, shape (n_features,)
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> selector = WordSelector.fit(table, [0, 1])
+    >>> (selector.logits(table, [0, 1]) > 0.0).tolist()
+    [[True, False, True], [True, False, True]]
     """
 
     weights: Floats
@@ -503,6 +536,15 @@ def top_summaries(
     texts : array_like of int, shape (n_texts,)
     n_words : int
         At least 1, at most the different words of each body.
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> selector = WordSelector.fit(table, [0, 1])
+    >>> found = top_summaries(selector, table, [0, 1], n_words=2)
+    >>> sorted(table.words[row] for row in found.rows[0, 0])
+    ['add', 'squares']
     """
     chosen = table._texts(texts)
     rows = _best(table, chosen, selector.logits(table, chosen), n_words)
@@ -535,6 +577,15 @@ def sample_summaries(
     -----
     Each next word is drawn from the softmax of the logits of those that are left: the words with
     the largest sums of a logit and an independent Gumbel variable have this law.
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> guess = WordSelector(np.zeros(table.features.shape[1]))
+    >>> found = sample_summaries(guess, table, [0, 1], n_candidates=500, n_words=1, rng=1)
+    >>> found.rows.shape, float((found.rows[0] == 1).mean().round(1))
+    ((2, 500, 1), 0.3)
     """
     chosen, count = table._texts(texts), whole_number("n_candidates", n_candidates)
     logits = selector.logits(table, chosen)
@@ -543,7 +594,16 @@ def sample_summaries(
 
 
 def summary_scores(table: WordTable, summaries: Summaries) -> Floats:
-    """ROUGE-1 F1 of summaries against the headlines, shape (n_texts, n_candidates)."""
+    """ROUGE-1 F1 of summaries against the headlines, shape (n_texts, n_candidates).
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> two = Summaries(np.array([0]), np.array([[[0, 2], [0, 1]]]))
+    >>> summary_scores(table, two).tolist()
+    [[1.0, 0.5]]
+    """
     rows = _summary_rows(table, summaries.texts, summaries.rows)
     common = table.in_headline[rows].sum(axis=-1)
     lengths = table.headline_lengths[summaries.texts][:, None]
@@ -557,6 +617,15 @@ def mean_log_probability(selector: WordSelector, table: WordTable, summaries: Su
     -------
     ndarray, shape (n_texts, n_candidates)
         Mean over the words of the logarithm of the softmax over the body, in nats.
+
+    Examples
+    --------
+    >>> bodies = (("add", "all", "squares", "add"), ("count", "the", "words"))
+    >>> table = WordTable.of(Headlines("two", bodies, (("add", "squares"), ("count", "words"))))
+    >>> guess = WordSelector(np.zeros(table.features.shape[1]))
+    >>> one = Summaries(np.array([0]), np.array([[[0, 2]]]))
+    >>> bool(np.allclose(mean_log_probability(guess, table, one), -np.log(3)))
+    True
     """
     rows = _summary_rows(table, summaries.texts, summaries.rows)
     logs = log_softmax(selector.logits(table, summaries.texts), axis=1)

@@ -56,6 +56,12 @@ def slope_of_logistic(signal: Array, eta: Array, ridge: Array, advantage: Array)
     ------
     ArithmeticError
         If a setting is not solved: never seen.
+
+    Examples
+    --------
+    >>> signal, eta, ridge = (np.full(3, value) for value in (1.5, 0.5, 0.01))
+    >>> slope_of_logistic(signal, eta, ridge, np.array([1.0, 0.5, -0.5])).round(4).tolist()
+    [1.1815, 0.4226, -0.4226]
     """
     slope = advantage * signal**2 / np.hypot(advantage * signal, np.sqrt(eta))
     apart = np.abs(advantage)

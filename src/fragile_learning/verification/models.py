@@ -35,6 +35,12 @@ class Seq2SeqConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> config = Seq2SeqConfig(input_words=41, output_words=81, n_inputs=3, n_outputs=2, width=32)
+    >>> config.width // config.n_heads
+    8
     """
 
     input_words: int

@@ -34,6 +34,13 @@ class KeepRates(NamedTuple):
         ``phi / (phi + psi)``, in [0, 1]; 1/2 where nothing is kept.
     wrong_kept : float
         Fraction of wrong ones among the kept; 0 where nothing is kept.
+
+    Examples
+    --------
+    >>> right = np.arange(100) < 60
+    >>> rates = keep_rates(right, noisy_verifier(right, 0.25, rng=1))
+    >>> rates.phi, rates.error, round(rates.p_star, 1)
+    (1.0, 0.4, 0.8)
     """
 
     n_examples: int

@@ -19,14 +19,26 @@ MOST_SIGNAL = 30.0  # the Bayes rule errs with probability 5e-198
 
 
 def shares_of(name: str, value: ArrayLike) -> Array:
-    """Probabilities in [0, 1]."""
+    """Probabilities in [0, 1].
+
+    Examples
+    --------
+    >>> shares_of("error_rate", [0, 0.25]).tolist()
+    [0.0, 0.25]
+    """
     return real_array(name, value, minimum=0.0, maximum=1.0)
 
 
 def positive_of(
     name: str, value: ArrayLike, maximum: float = MOST_SAMPLES, minimum: float = LEAST
 ) -> Array:
-    """Numbers above 0, no smaller and no larger than what arithmetic bears."""
+    """Numbers above 0, no smaller and no larger than what arithmetic bears.
+
+    Examples
+    --------
+    >>> positive_of("n_generated", [100, 1000]).tolist()
+    [100.0, 1000.0]
+    """
     return real_array(name, value, minimum=minimum, maximum=maximum)
 
 
@@ -131,7 +143,15 @@ def setting_of(
     *,
     least_ridge: float = 0.0,
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Check a setting: right mass, wrong mass, signal, dimension, samples, ridge, broadcast."""
+    """Check a setting: right mass, wrong mass, signal, dimension, samples, ridge, broadcast.
+
+    Examples
+    --------
+    >>> sizes = dict(signal=1.5, n_features=100, n_generated=[400, 800])
+    >>> right, wrong, *_ = setting_of(Generator(0.25), Verifier(0.5, 0.5), **sizes)
+    >>> right.tolist(), wrong.tolist()
+    ([0.375, 0.375], [0.125, 0.125])
+    """
     right, wrong = masses(generator, verifier)
     arrays = together(
         generator_and_verifier=right,

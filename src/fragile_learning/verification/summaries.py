@@ -77,6 +77,11 @@ class FineTuning:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> FineTuning(learning_rate=2e-5, schedule="constant").n_epochs
+    1
     """
 
     learning_rate: float = 5e-5
@@ -215,6 +220,19 @@ def mean_log_probabilities(
     -------
     ndarray, shape (n_pairs,)
         In nats.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> class Uniform(torch.nn.Module):
+    ...     config, device = SimpleNamespace(vocab_size=5), "cpu"
+    ...
+    ...     def forward(self, input_ids, use_cache):
+    ...         return SimpleNamespace(logits=torch.zeros(*input_ids.shape, 5))
+    >>> found = mean_log_probabilities(Uniform(), [[1, 2], [0]], [[3, 4], [1, 1, 4]])
+    >>> np.exp(-found).round(6).tolist()
+    [5.0, 5.0]
     """
     torch, size = optional_module("torch"), whole_number("batch_size", batch_size)
     asked, given = _pairs(model, prompts, answers)
@@ -267,6 +285,19 @@ def write_summaries(
     -------
     list of list of list of int
         ``n_candidates`` answers to each prompt; one without the end token at its end was cut.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> class Counting(torch.nn.Module):
+    ...     config, device = SimpleNamespace(vocab_size=5), "cpu"
+    ...
+    ...     def forward(self, input_ids, use_cache, past_key_values):
+    ...         after = torch.nn.functional.one_hot((input_ids + 1) % 5, 5).float()
+    ...         return SimpleNamespace(logits=after, past_key_values=None)
+    >>> write_summaries(Counting(), [[1], [0, 3]], n_new=2, end=4, rng=1)
+    [[[2, 3]], [[4]]]
     """
     torch, generator = optional_module("torch"), as_generator(rng)
     n_words = int(model.config.vocab_size)
@@ -331,6 +362,25 @@ def tune(
     ------
     TypeError, ValueError
         If an argument is out of range, or the loss is not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> class Bigrams(torch.nn.Module):
+    ...     config, device = SimpleNamespace(vocab_size=5), "cpu"
+    ...
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.table = torch.nn.Parameter(torch.zeros(5, 5))
+    ...
+    ...     def forward(self, input_ids, use_cache):
+    ...         return SimpleNamespace(logits=self.table[input_ids])
+    >>> model, prompts, answers = Bigrams(), [[0], [1]], [[2, 4], [3, 4]]
+    >>> config = FineTuning(learning_rate=1.0, n_epochs=5, batch_size=2)
+    >>> tune(model, prompts, answers, config, rng=1)
+    >>> model.table.argmax(dim=1).tolist()
+    [2, 3, 4, 4, 0]
     """
     torch, generator = optional_module("torch"), as_generator(rng)
     asked, given = _pairs(model, prompts, answers)
@@ -376,6 +426,13 @@ class SelectedStudent(NamedTuple):
         ROUGE-1 of greedy summaries of the test articles.
     rates : KeepRates
         With "right": a ROUGE-1 above the median of the candidates.
+
+    Examples
+    --------
+    >>> rates = keep_rates(np.array([True, True, False]), np.array([True, True, True]))
+    >>> student = SelectedStudent("oracle", 0.75, rouge=0.31, generator_rouge=0.29, rates=rates)
+    >>> student.rouge > student.generator_rouge, round(student.rates.wrong_kept, 2)
+    (True, 0.33)
     """
 
     selector: str

@@ -150,6 +150,33 @@ def eigenvalues_point(
 
     One row for each of ``p_noises``, and with ``clean`` one of a student of right answers to the
     same matrices. All students begin with the same weights.
+
+    Examples
+    --------
+    >>> sizes = dict(
+    ...     max_entry=3,
+    ...     n_test=50,
+    ...     n_real=50,
+    ...     generator_steps=5,
+    ...     generator_batch=25,
+    ...     learning_rate=3e-3,
+    ...     width=8,
+    ...     n_heads=2,
+    ...     n_encoder_layers=1,
+    ...     n_decoder_layers=1,
+    ... )
+    >>> rows = eigenvalues_point(
+    ...     replicate=0,
+    ...     p_noises=(1.0, 0.0),
+    ...     n_inputs=50,
+    ...     n_candidates=60,
+    ...     student_steps=5,
+    ...     student_batch=4,
+    ...     **sizes,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [(row["verifier"], row["p_star"], row["wrong_kept"] > 0.0) for row in rows]
+    [('none', 0.5, True), ('oracle', 1.0, False), ('clean', 1.0, False)]
     """
     del replicate  # in the random stream
     training = _training()
@@ -232,6 +259,25 @@ def best_of_k_point(
 
     One row for each number of candidates; smaller sets of candidates are part of larger ones. The
     generator is that of `eigenvalues_point` with the same sizes and random stream.
+
+    Examples
+    --------
+    >>> sizes = dict(
+    ...     max_entry=3,
+    ...     n_test=50,
+    ...     n_real=50,
+    ...     generator_steps=5,
+    ...     generator_batch=25,
+    ...     learning_rate=3e-3,
+    ...     width=8,
+    ...     n_heads=2,
+    ...     n_encoder_layers=1,
+    ...     n_decoder_layers=1,
+    ... )
+    >>> rng = np.random.default_rng(1)
+    >>> one, ten = best_of_k_point(replicate=0, n_candidates=(1, 10), **sizes, rng=rng)
+    >>> one["oracle"] == one["self_pick"] <= ten["oracle"]
+    True
     """
     del replicate  # in the random stream
     training = _training()
@@ -325,6 +371,24 @@ def headlines_point(
     many the better model, a third of those the peer, and the rest are articles whose headline only
     the oracle sees. ``scopes``: the best ``n_best`` of each ``"article"``, or as many of ``"all"``
     candidates.
+
+    Examples
+    --------
+    >>> rows = headlines_point(
+    ...     replicate=0,
+    ...     packages=("logging",),
+    ...     selectors=("random", "oracle"),
+    ...     scopes=("article",),
+    ...     n_best=(1,),
+    ...     n_candidates=4,
+    ...     n_words=5,
+    ...     test_fraction=0.25,
+    ...     real_fraction=0.2,
+    ...     penalty=1e-3,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [(row["selector"], 4 * row["n_kept"] == row["n_examples"]) for row in rows]
+    [('random', True), ('oracle', True)]
     """
     del replicate  # in the random stream
     for one in selectors:

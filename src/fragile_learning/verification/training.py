@@ -56,6 +56,12 @@ class TrainingConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> config = TrainingConfig(n_steps=100, learning_rate=0.01)
+    >>> [round(config.rate(step), 5) for step in (1, 5, 50, 100)]
+    [0.002, 0.01, 0.00564, 0.0005]
     """
 
     n_steps: int = 400
@@ -104,6 +110,14 @@ def new_model(
     width, n_heads, n_encoder_layers, n_decoder_layers : int
         See `models.Seq2SeqConfig`.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> model = new_model(task, width=8, n_heads=2, rng=1)
+    >>> model.config.input_words, sum(p.numel() for p in model.parameters())
+    (7, 2405)
     """
     config = Seq2SeqConfig(
         input_words=task.input_words,
@@ -175,6 +189,19 @@ def train(
     ------
     TypeError, ValueError
         If the arrays do not fit the model, there are too few rows, or the loss is not finite.
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> (matrices,) = task.disjoint_sets([200], rng=1)
+    >>> model = new_model(task, width=16, n_heads=2, rng=1)
+    >>> questions, answers = task.encode(matrices), task.labels(matrices)
+    >>> before = log_probabilities(model, questions, answers).mean()
+    >>> config = TrainingConfig(n_steps=20, batch_size=50, learning_rate=0.01)
+    >>> train(model, questions, answers, config=config, rng=2)
+    >>> bool(log_probabilities(model, questions, answers).mean() > before + 1.0)
+    True
     """
     weights = list(model.parameters())
     device = weights[0].device
@@ -236,6 +263,16 @@ def train_new(
     device : str
         As PyTorch names it.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> (matrices,) = task.disjoint_sets([100], rng=1)
+    >>> config = TrainingConfig(n_steps=5, batch_size=50)
+    >>> model = train_new(task, matrices, config=config, width=8, n_heads=2, rng=1)
+    >>> predict(model, task.encode(matrices)).shape
+    (100, 2)
     """
     generator = as_generator(rng)
     model = new_model(
@@ -262,6 +299,17 @@ class Candidates(NamedTuple):
     answers : ndarray of int64, shape (n_rows, n_candidates, n_outputs)
     log_probabilities : ndarray, shape (n_rows, n_candidates)
         Of whole answers under the model at temperature 1, in nats.
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> model = new_model(task, width=8, n_heads=2, rng=1)
+    >>> questions = task.encode([[1, 0, 2], [0, 1, 0]])
+    >>> found = sample_candidates(model, questions, 50, rng=1)
+    >>> likeliest = found.answers[[0, 1], found.log_probabilities.argmax(axis=1)]
+    >>> likeliest.shape
+    (2, 2)
     """
 
     answers: Integers
@@ -313,6 +361,17 @@ def sample_candidates(
     -----
     A question is encoded once, and so is the beginning of its answers; its candidates share the
     encoder's keys and values, and each keeps those of its own tokens.
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> model = new_model(task, width=8, n_heads=2, rng=1)
+    >>> questions = task.encode([[1, 0, 2]])
+    >>> found = sample_candidates(model, questions, 4, rng=1)
+    >>> again = log_probabilities(model, np.repeat(questions, 4, axis=0), found.answers[0])
+    >>> found.answers.shape, bool(np.allclose(found.log_probabilities[0], again, atol=1e-5))
+    ((1, 4, 2), True)
     """
     inputs, generator = _questions(model, questions), as_generator(rng)
     count, size = whole_number("n_candidates", n_candidates), whole_number("batch_size", batch_size)
@@ -359,6 +418,15 @@ def predict(model: Seq2Seq, questions: ArrayLike, *, batch_size: int = 2048) -> 
     Returns
     -------
     ndarray of int64, shape (n_rows, n_outputs)
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> model = new_model(task, width=8, n_heads=2, rng=1)
+    >>> answers = predict(model, task.encode([[1, 0, 2], [0, 1, 0]]))
+    >>> answers.shape, bool((answers < task.output_words).all())
+    ((2, 2), True)
     """
     inputs, size = _questions(model, questions), whole_number("batch_size", batch_size)
     device, length = next(model.parameters()).device, model.config.n_outputs
@@ -387,6 +455,16 @@ def log_probabilities(
     answers : array_like of int, shape (n_rows, n_outputs)
     batch_size : int
         Rows at a time, >= 1.
+
+    Examples
+    --------
+    >>> from fragile_learning.verification.eigenvalues import IntGrid
+    >>> task = IntGrid(max_entry=3)
+    >>> model = new_model(task, width=8, n_heads=2, rng=1)
+    >>> every = np.indices((task.output_words, task.output_words)).reshape(2, -1).T
+    >>> questions = np.repeat(task.encode([[1, 0, 2]]), len(every), axis=0)
+    >>> round(float(np.exp(log_probabilities(model, questions, every)).sum()), 5)
+    1.0
     """
     inputs, outputs = _pairs(model, questions, answers)
     size, device = whole_number("batch_size", batch_size), next(model.parameters()).device

@@ -63,6 +63,11 @@ class FitConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> FitConfig(n_epochs=5, batch_size=20).learning_rate
+    0.015
     """
 
     n_epochs: int = 30
@@ -202,6 +207,19 @@ def deep_ensemble(
     ----------
     Lakshminarayanan, Pritzel, Blundell, "Simple and Scalable Predictive Uncertainty Estimation
     using Deep Ensembles", NeurIPS 2017; without its adversarial training.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> inputs = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    >>> data = make_data(inputs, (inputs[:, 0] > inputs[:, 1]).long(), network=network)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> config = FitConfig(n_epochs=10, batch_size=20, learning_rate=0.2)
+    >>> found = deep_ensemble(network, data, prior, n_members=3, config=config, rng=1)
+    >>> right = found(data.inputs).argmax(dim=2) == data.labels
+    >>> right.float().mean(dim=1) > 0.8
+    tensor([True, True, True])
     """
     count = whole_number("n_members", n_members)
     weights = _fit_points(
@@ -225,7 +243,21 @@ def map_estimate(
     likelihood: Likelihood | None = None,
     rng: Rng,
 ) -> Posterior:
-    """Fit the most probable weights: an ensemble of one, see `deep_ensemble`."""
+    """Fit the most probable weights: an ensemble of one, see `deep_ensemble`.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> inputs = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    >>> data = make_data(inputs, (inputs[:, 0] > inputs[:, 1]).long(), network=network)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> config = FitConfig(n_epochs=10, batch_size=20, learning_rate=0.2)
+    >>> found = map_estimate(network, data, prior, config=config, rng=1)
+    >>> right = found(data.inputs)[0].argmax(dim=1) == data.labels
+    >>> found.n_samples, right.float().mean().item() > 0.8
+    (1, True)
+    """
     return deep_ensemble(
         network, data, prior, n_members=1, config=config, likelihood=likelihood, rng=rng
     )
@@ -264,6 +296,17 @@ def mc_dropout(
     References
     ----------
     Gal and Ghahramani, "Dropout as a Bayesian Approximation", ICML 2016.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(8,), n_outputs=2)
+    >>> data = make_data(torch.full((20, 2), 0.5), torch.arange(20) % 2, network=network)
+    >>> config = FitConfig(n_epochs=2, batch_size=10)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> found = mc_dropout(network, data, prior, n_samples=5, config=config, rng=1)
+    >>> found.n_samples, found(data.inputs).shape
+    (5, torch.Size([5, 20, 2]))
     """
     share = real_number("rate", rate, minimum=0.0, maximum=1.0, open_maximum=True)
     count, draws = whole_number("n_samples", n_samples), _Draws(rng, data.inputs)
@@ -309,6 +352,15 @@ class MeanField:
     network : Network
     means, stds : Tensor, shape (n_parameters,)
         ``stds`` >= 0.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(3,), widths=(), n_outputs=2)
+    >>> prior = GaussianPrior.constant(network)
+    >>> law = MeanField(network, torch.zeros(8), torch.ones(8))
+    >>> law.divergence(prior), law.sample(5, rng=1).parameters.shape
+    (0.0, torch.Size([5, 8]))
     """
 
     network: Network
@@ -395,6 +447,18 @@ def mfvi(
     ----------
     Blundell et al., "Weight Uncertainty in Neural Networks", ICML 2015. Kingma, Salimans, Welling,
     "Variational Dropout and the Local Reparameterization Trick", NeurIPS 2015.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> inputs = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    >>> data = make_data(inputs, (inputs[:, 0] > inputs[:, 1]).long(), network=network)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> config = FitConfig(n_epochs=20, batch_size=40, learning_rate=0.1)
+    >>> law = mfvi(network, data, prior, config=config, rng=1)
+    >>> bool((law.stds < prior.standard_deviations(network)).all())
+    True
     """
     settings, law, draws = config or FitConfig(), likelihood or Softmax(), _Draws(rng, data.inputs)
     scales, count = _scales(network, prior, data), len(data.inputs)
@@ -454,6 +518,20 @@ def elbo(
     -------
     bound, standard_error : float
         In nats.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> inputs = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    >>> data = make_data(inputs, (inputs[:, 0] > inputs[:, 1]).long(), network=network)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> scales = prior.standard_deviations(network)
+    >>> bound, error = elbo(MeanField(network, torch.zeros(6), scales), data, prior, rng=1)
+    >>> config = FitConfig(n_epochs=20, batch_size=40, learning_rate=0.1)
+    >>> better, _ = elbo(mfvi(network, data, prior, config=config, rng=1), data, prior, rng=1)
+    >>> better > bound + 4.0 * error
+    True
     """
     count = whole_number("n_samples", n_samples, minimum=2)
     weights = law.sample(count, rng=rng).parameters
@@ -473,6 +551,14 @@ class LastLayerLaplace:
         Its mean, and the fixed weights.
     precision : Tensor of float64, shape (n_last, n_last)
         Inverse covariance of the last layer's entries of ``parameters``.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(3,), widths=(), n_outputs=2)
+    >>> law = LastLayerLaplace(network, torch.zeros(8), 4.0 * torch.eye(8, dtype=torch.float64))
+    >>> law.covariance().diag()[0].item(), law.sample(5, rng=1).parameters.shape
+    (0.25, torch.Size([5, 8]))
     """
 
     network: Network
@@ -534,6 +620,19 @@ def last_layer_laplace(
     References
     ----------
     Daxberger et al., "Laplace Redux", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> inputs = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    >>> data = make_data(inputs, (inputs[:, 0] > inputs[:, 1]).long(), network=network)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> config = FitConfig(n_epochs=10, batch_size=20, learning_rate=0.2)
+    >>> best = map_estimate(network, data, prior, config=config, rng=1).parameters[0]
+    >>> law = last_layer_laplace(network, best, data, prior)
+    >>> bool((law.covariance().diag() < prior.standard_deviations(network).square()).all())
+    True
     """
     law, size = likelihood or Softmax(), whole_number("batch_size", batch_size)
     if parameters.shape != (network.n_parameters,):
@@ -574,6 +673,14 @@ def gaussian_kl(mean_q: Tensor, cov_q: Tensor, mean_p: Tensor, cov_p: Tensor) ->
     Returns
     -------
     Tensor, shape (...)
+
+    Examples
+    --------
+    >>> zero, one = torch.zeros(2), torch.eye(2)
+    >>> round(gaussian_kl(zero, one, torch.ones(2), one).item(), 4)
+    1.0
+    >>> gaussian_kl(zero, one, zero, one).item()
+    0.0
     """
     factor_q, factor_p = torch.linalg.cholesky(cov_q), torch.linalg.cholesky(cov_p)
     both = torch.cat([factor_q, (mean_q - mean_p)[..., None]], dim=-1)
@@ -634,6 +741,18 @@ def fsvi(
     -----
     A small variant after Rudner et al., "Tractable Function-Space Variational Inference in Bayesian
     Neural Networks", NeurIPS 2022, which linearises the whole network.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> inputs = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
+    >>> data = make_data(inputs, (inputs[:, 0] > inputs[:, 1]).long(), network=network)
+    >>> prior = GaussianPrior.by_fan_in(network)
+    >>> config = FitConfig(n_epochs=5, batch_size=20)
+    >>> law = fsvi(network, data, prior, context=inputs.flip(1), config=config, rng=1)
+    >>> law.sample(4, rng=2)(data.inputs).shape
+    torch.Size([4, 40, 2])
     """
     settings, law, draws = config or FitConfig(), likelihood or Softmax(), _Draws(rng, data.inputs)
     scales, count = _scales(network, prior, data), len(data.inputs)

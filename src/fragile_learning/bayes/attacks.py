@@ -84,6 +84,17 @@ class Attack:
         Gradient evaluations, added over inputs; each is through all posterior samples.
     norm : {"linf", "l2"}
     radius : float
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> clean, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> found = pgd(model, clean, labels, radius=0.2, n_steps=4)
+    >>> found.success.tolist(), found.objective_by_step.shape, found.n_gradients
+    ([True, False], torch.Size([1, 5, 2]), 8)
     """
 
     inputs: Tensor
@@ -190,6 +201,13 @@ def predictive_log_mean(
     ------
     TypeError, ValueError
         If an argument, or what the model returns, is not as described.
+
+    Examples
+    --------
+    >>> import torch
+    >>> votes = torch.tensor([[[0.9, 0.1]], [[0.2, 0.8]]])
+    >>> predictive_log_mean(lambda x: votes.log().expand(2, len(x), 2), torch.zeros(3, 4)).exp()[0]
+    tensor([0.5500, 0.4500])
     """
     clean = _inputs(inputs)
     model = _prepared(log_probabilities)
@@ -739,6 +757,17 @@ def fgsm(
     ----------
     Goodfellow, Shlens, Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015; as
     reported.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> clean, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> found = fgsm(model, clean, labels, radius=0.2)
+    >>> found.inputs[0], found.success.tolist()
+    (tensor([0.4000, 0.6000]), [True, False])
     """
     size = _radius(radius)
     clean = _inputs(inputs)
@@ -909,6 +938,16 @@ def pgd_targeted(
     -----
     On a linear softmax model each targeted ascent by signs is exact, while that on the margin can
     be drawn to the wrong class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> clean, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> pgd_targeted(model, clean, labels, radius=0.2, n_steps=5).success.tolist()
+    [True, False]
     """
     start = as_generator(rng)
     attack = pgd(
@@ -995,6 +1034,18 @@ def random_noise(
     ------
     TypeError, ValueError
         As `pgd`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> clean, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> noise = random_noise(model, clean, labels, radius=0.2, n_draws=20, rng=1)
+    >>> best = pgd(model, clean, labels, radius=0.2)
+    >>> bool((noise.objective < best.objective).all()), noise.n_gradients
+    (True, 0)
     """
     size = _radius(radius)
     clean = _inputs(inputs)
@@ -1040,6 +1091,18 @@ def transfer(
     ------
     TypeError, ValueError
         As `pgd`, or if the clean inputs are not those of the attack.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> clean, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> found = pgd(model, clean, labels, radius=0.2)
+    >>> bias = torch.tensor([0.3, 0.0])
+    >>> transfer(found, lambda x: model(x + bias), clean, labels).success.tolist()
+    [False, False]
     """
     if not isinstance(attack, Attack):
         raise TypeError(f"attack must be an Attack, got {type(attack).__name__}")

@@ -25,7 +25,14 @@ __all__ = ["ERRATA", "errata_table"]
 
 
 def errata_table() -> pd.DataFrame:
-    """Return all cautions, with columns id, place, printed, corrected and number."""
+    """Return all cautions, with columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> table = errata_table()
+    >>> table.columns.tolist(), len(table)
+    (['id', 'place', 'printed', 'corrected', 'number'], 8)
+    """
     return errata_frame(ERRATA)
 
 

@@ -80,6 +80,14 @@ class EvaluationData:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> import torch
+    >>> images, noise = torch.full((20, 8, 8), 0.2), torch.full((10, 8, 8), 0.5)
+    >>> data = EvaluationData(images, torch.arange(20) % 10, shifted=noise)
+    >>> data.inputs.shape, len(data.shifted)
+    (torch.Size([20, 8, 8]), 10)
     """
 
     inputs: Tensor
@@ -110,6 +118,18 @@ class Check(NamedTuple):
         Compared with a limit that ``words`` state.
     words : str
         What was seen, and what it means if not passed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.9, 0.1], [0.8, 0.3], [0.6, 0.5], [0.2, 0.7]])
+    >>> data = EvaluationData(inputs, torch.tensor([0, 0, 0, 1]))
+    >>> report = robustness_report(model, data, radii=(0.1,), n_steps=4)
+    >>> [check.name for check in report.checks if check.passed][:2]
+    ['flat model', 'vanishing gradients']
     """
 
     name: str
@@ -133,6 +153,21 @@ class Detection(NamedTuple):
         None if there are none.
     caught : Interval or None
         Share of these above the threshold that flags 5 % of the clean ones that are right.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.9, 0.1], [0.8, 0.3], [0.6, 0.5], [0.2, 0.7]])
+    >>> data = EvaluationData(inputs, torch.tensor([0, 0, 0, 1]))
+    >>> report = robustness_report(model, data, radii=(0.1,), n_steps=4)
+    >>> detections = report.by_radius[0].detection
+    >>> sorted({one.score for one in detections}), sum(one.adaptive for one in detections)
+    (['mutual_information', 'total_entropy'], 2)
+    >>> all(0.0 <= one.auroc <= 1.0 for one in detections)
+    True
     """
 
     score: Score
@@ -150,6 +185,19 @@ class ShiftDetection(NamedTuple):
     score : {"total_entropy", "mutual_information"}
     auroc : float
         Shifted against clean inputs; if attacked, by an attack that lowers this score.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.9, 0.1], [0.8, 0.3], [0.6, 0.5], [0.2, 0.7]])
+    >>> data = EvaluationData(inputs, torch.tensor([0, 0, 0, 1]), shifted=torch.full((2, 2), 0.5))
+    >>> report = robustness_report(model, data, radii=(0.1,), n_steps=4)
+    >>> [entropy, information] = report.clean_shift
+    >>> entropy.score, entropy.auroc, information.auroc
+    ('total_entropy', 1.0, 0.5)
     """
 
     score: Score
@@ -174,6 +222,19 @@ class AtRadius:
     selective_area, adaptive_selective_area : float
         Area under the accuracy of selective prediction, by total entropy, on the clean inputs
         together with the attacked: by label alone, and in two stages.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.9, 0.1], [0.8, 0.3], [0.6, 0.5], [0.2, 0.7]])
+    >>> data = EvaluationData(inputs, torch.tensor([0, 0, 0, 1]))
+    >>> report = robustness_report(model, data, radii=(0.1,), n_steps=4)
+    >>> row = report.by_radius[0]
+    >>> row.accuracy.estimate, min(share for _, share in row.by_attack)
+    (0.75, 0.75)
     """
 
     radius: float
@@ -205,6 +266,18 @@ class RobustnessReport:
         Without an attack; empty without such data.
     by_radius : tuple of AtRadius
     checks : tuple of Check
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.9, 0.1], [0.8, 0.3], [0.6, 0.5], [0.2, 0.7]])
+    >>> data = EvaluationData(inputs, torch.tensor([0, 0, 0, 1]))
+    >>> report = robustness_report(model, data, radii=(0.1,), n_steps=4)
+    >>> print(str(report).splitlines()[0])
+    1 posterior samples, 2 classes, 4 inputs; linf ball, 95% intervals
     """
 
     norm: Norm
@@ -451,6 +524,18 @@ def robustness_report(
     ----------
     Feng, Rudner, Tsilivis, Kempe, "Attacking Bayes", arXiv:2404.19640: the three tasks; Carlini et
     al., "On evaluating adversarial robustness", arXiv:1902.06705: such checks; both as reported.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.9, 0.1], [0.8, 0.3], [0.6, 0.5], [0.2, 0.7]])
+    >>> data = EvaluationData(inputs, torch.tensor([0, 0, 0, 1]))
+    >>> report = robustness_report(model, data, radii=(0.1,), n_steps=4)
+    >>> report.clean_accuracy.estimate, [row.accuracy.estimate for row in report.by_radius]
+    (1.0, [0.75])
     """
     if not isinstance(data, EvaluationData):
         raise TypeError(f"data must be EvaluationData, got {type(data).__name__}")

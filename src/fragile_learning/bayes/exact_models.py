@@ -86,6 +86,13 @@ def posterior_draws(
     ------
     TypeError, ValueError
         As `samplers.hmc`.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.exact_problems import logistic_problem
+    >>> sizes = dict(n_chains=4, n_draws=20, n_warmup=5, step_size=0.4, trajectory=1.6)
+    >>> posterior_draws(logistic_problem(), **sizes, rng=1).shape
+    (4, 20, 2)
     """
     warm = whole_number("n_warmup", n_warmup, minimum=0)
     count = whole_number("n_draws", n_draws)
@@ -122,6 +129,12 @@ class Trajectories(NamedTuple):
     Attributes
     ----------
     energy_errors, acceptance : ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> found = leapfrog_trajectories(step_size=0.1, n_steps=5, n_dimensions=10, n=100, rng=1)
+    >>> found.energy_errors.shape, bool((found.acceptance > 0.98).all())
+    ((100,), True)
     """
 
     energy_errors: Array
@@ -149,6 +162,13 @@ def leapfrog_trajectories(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes import theory
+    >>> found = leapfrog_trajectories(step_size=0.5, n_steps=3, n_dimensions=50, n=2000, rng=1)
+    >>> round(float(found.acceptance.mean()), 2), round(theory.leapfrog_acceptance(0.5, 3, 50), 2)
+    (0.82, 0.82)
     """
     steps, generator = whole_number("n_steps", n_steps), as_generator(rng)
     count, d = whole_number("n", n), whole_number("n_dimensions", n_dimensions)
@@ -184,6 +204,12 @@ def entropy_functions(log_probabilities: Array) -> tuple[Array, Array, Array]:
     Returns
     -------
     total, expected, mutual : ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> total, expected, mutual = entropy_functions(np.log([[[0.9, 0.1]], [[0.1, 0.9]]]))
+    >>> total.round(4).tolist(), expected.round(4).tolist(), mutual.round(4).tolist()
+    ([0.6931], [0.3251], [0.3681])
     """
     logs = torch.from_numpy(log_probabilities)
     return (
@@ -217,6 +243,13 @@ def member_gradients(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> logs, members, predictive = member_gradients(n_samples=5, rng=1)
+    >>> weights = np.exp(logs) / np.exp(logs).sum(axis=0)
+    >>> bool(np.allclose((weights[:, :, None] * members).sum(axis=0), predictive))
+    True
     """
     draw, count = as_generator(rng), whole_number("n_samples", n_samples)
     n = whole_number("n_inputs", n_inputs)
@@ -273,6 +306,16 @@ def attacked(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.exact_problems import binary_problem
+    >>> problem = binary_problem()
+    >>> _, success, loss = attacked(problem, "FGSM", radius=0.05, n_steps=1, rng=1)
+    >>> score = problem.labels * (problem.inputs @ problem.weights + problem.bias)
+    >>> left = score - 0.05 * np.abs(problem.weights).sum()
+    >>> bool(np.allclose(loss, np.log1p(np.exp(-left)))), bool((success == (left < 0.0)).all())
+    (True, True)
     """
     choice("attack", attack, ("FGSM", "label", "margin", "targeted"))
     if isinstance(problem, SoftmaxProblem):
@@ -317,6 +360,14 @@ def trained_mean_field(
     Returns
     -------
     means, stds : ndarray, shape (d,)
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.exact_problems import regression_problem
+    >>> fit = dict(n_epochs=50, learning_rate=0.05, rng=1)
+    >>> means, stds = trained_mean_field(regression_problem(), **fit)
+    >>> means.shape, bool((stds > 0.0).all())
+    ((5,), True)
     """
     network, data, prior, noise = _regression(problem)
     config = approximations.FitConfig(

@@ -31,6 +31,13 @@ class RegressionProblem(NamedTuple):
     inputs : ndarray, shape (40, 5)
     targets : ndarray, shape (40,)
     noise_variance, prior_variance : float
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes import theory
+    >>> problem = regression_problem()
+    >>> theory.linear_posterior(**problem._asdict()).stds.round(3).tolist()
+    [0.15, 0.18, 0.109, 0.242, 0.05]
     """
 
     inputs: Array
@@ -63,6 +70,12 @@ class LogisticProblem(NamedTuple):
     labels : ndarray, shape (30,)
         -1 or 1.
     prior_variance : float
+
+    Examples
+    --------
+    >>> problem = logistic_problem()
+    >>> problem.inputs.shape, problem.prior_variance
+    ((30, 2), 4.0)
     """
 
     inputs: Array
@@ -94,6 +107,13 @@ class SoftmaxProblem(NamedTuple):
     inputs : ndarray, shape (400, 30)
         In [0, 1].
     labels : ndarray of int, shape (400,)
+
+    Examples
+    --------
+    >>> problem = softmax_problem()
+    >>> scores = problem.inputs @ problem.weights.T + problem.bias
+    >>> bool((scores.argmax(axis=1) == problem.labels).all())
+    True
     """
 
     weights: Array
@@ -113,6 +133,13 @@ class BinaryProblem(NamedTuple):
         In [0.3, 0.7]: a radius up to 0.3 stays in [0, 1].
     labels : ndarray, shape (50,)
         -1 or 1.
+
+    Examples
+    --------
+    >>> problem = binary_problem()
+    >>> scores = problem.inputs @ problem.weights + problem.bias
+    >>> bool((np.sign(scores) == problem.labels).all())
+    True
     """
 
     weights: Array

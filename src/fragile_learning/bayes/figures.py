@@ -186,6 +186,16 @@ def posterior_figure(draws: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.curves import curves
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = posterior_figure(archived("logistic-draws"), curves("logistic-draws"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['weight 1']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.6)
     levels = (0.5, 0.9)
@@ -237,6 +247,16 @@ def leapfrog_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.curves import curves
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = leapfrog_figure(archived("leapfrog"), curves("leapfrog"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['acceptance', 'mean energy error (nats)']
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 3.1)
     settings = curves[["n_dimensions", "n_steps"]].drop_duplicates()
@@ -306,6 +326,15 @@ def robustness_figure(table: pd.DataFrame, reference: pd.DataFrame | None = None
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = robustness_figure(archived("robustness"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy under attack', 'accuracy under attack']
+    >>> plt.close(figure)
     """
     names = _sets(table)
     figure, axes_list = panels(len(names), 3.7 if len(names) == 1 else 3.1)
@@ -338,6 +367,15 @@ def attacks_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = attacks_figure(archived("robustness"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['the attack', 'the attack']
+    >>> plt.close(figure)
     """
     names = _sets(table)
     figure, axes_list = panels(len(names), 3.6 if len(names) == 1 else 3.1)
@@ -395,6 +433,15 @@ def detection_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = detection_figure(archived("detection"))
+    >>> len(figure.axes)
+    4
+    >>> plt.close(figure)
     """
     return _detection(table, "auroc", "AUROC of attacked against clean inputs", list(_SCORES))
 
@@ -412,6 +459,15 @@ def selective_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = selective_figure(archived("detection"))
+    >>> len(figure.axes)
+    2
+    >>> plt.close(figure)
     """
     words = "accuracy on the inputs kept, mean over all shares"
     return _detection(table, "selective_area", words, ["total_entropy"])
@@ -452,6 +508,15 @@ def shift_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
         A panel for each data set and score, which the attack lowers.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = shift_figure(archived("shift"))
+    >>> len(figure.axes)
+    4
+    >>> plt.close(figure)
     """
     shown = [(data, score) for data in _sets(table) for score in _SCORES]
     figure, axes_list = panels(len(shown), 3.0)
@@ -477,6 +542,15 @@ def mixing_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = mixing_figure(archived("mixing"))
+    >>> len(figure.axes)
+    2
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 2.3)
     names = _sets(table)
@@ -523,6 +597,15 @@ def verdicts_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = verdicts_figure(archived("verdicts"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['the attack']
+    >>> plt.close(figure)
     """
     means = 100.0 * table.pivot_table(index="attack", columns="radius", values="accuracy")
     radii = sorted(means.columns)
@@ -573,6 +656,15 @@ def rescaled_figure(table: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
         Two panels for one network, and two for the posterior.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = rescaled_figure(archived("rescaled-logits"))
+    >>> len(figure.axes)
+    4
+    >>> plt.close(figure)
     """
     import matplotlib.pyplot as plt
 
@@ -625,6 +717,15 @@ def attack_samples_figure(table: pd.DataFrame, linear: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = attack_samples_figure(archived("attack-samples"), archived("gaussian-linear"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['accuracy under attack', 'share of the largest shift']
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 3.1)
     rows = rows_of(table, attack="n samples")
@@ -679,6 +780,16 @@ def gradient_norms_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.curves import curves
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = gradient_norms_figure(archived("gradient-norms"), curves("gradient-norms"))
+    >>> len(figure.axes)
+    2
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 3.0)
     look = _MEASURED
@@ -727,6 +838,15 @@ def wide_priors_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = wide_priors_figure(archived("wide-priors"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['hidden layers × width']
+    >>> plt.close(figure)
     """
     looks: dict[str, tuple[str, Mapping[str, Any]]] = {
         "constant": ("variance 1, whatever the width", _KNOWING_ATTACK),
@@ -762,6 +882,16 @@ def double_softmax_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.bayes.curves import curves
+    >>> from fragile_learning.bayes.experiments import archived
+    >>> figure = double_softmax_figure(archived("double-softmax"), curves("double-softmax"))
+    >>> len(figure.axes)
+    2
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 3.1)
     draw_line(above, curves["n_classes"], curves["score_floor"], _THEORY, label="lowest possible")
@@ -810,6 +940,23 @@ class Gallery(Protocol):
     total_entropies : array_like, shape (3, n)
         Of the predictive mean, in nats.
     class_names : sequence of str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> images = np.random.default_rng(1).random((3, 2, 8, 8))
+    >>> examples: Gallery = SimpleNamespace(
+    ...     clean=images[0],
+    ...     label_attacked=images[1],
+    ...     adaptively_attacked=images[2],
+    ...     labels=[0, 1],
+    ...     predictions=[[0, 1], [1, 0], [1, 0]],
+    ...     total_entropies=[[0.1, 0.2], [1.0, 0.9], [0.2, 0.3]],
+    ...     class_names=("shirt", "shoe"),
+    ... )
+    >>> np.shape(examples.clean), np.shape(examples.predictions)
+    ((2, 8, 8), (3, 2))
     """
 
     @property
@@ -841,6 +988,26 @@ def images_figure(examples: Gallery) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> images = np.random.default_rng(1).random((3, 2, 8, 8))
+    >>> examples = SimpleNamespace(
+    ...     clean=images[0],
+    ...     label_attacked=images[1],
+    ...     adaptively_attacked=images[2],
+    ...     labels=[0, 1],
+    ...     predictions=[[0, 1], [1, 0], [1, 0]],
+    ...     total_entropies=[[0.1, 0.2], [1.0, 0.9], [0.2, 0.3]],
+    ...     class_names=("shirt", "shoe"),
+    ... )
+    >>> figure = images_figure(examples)
+    >>> len(figure.axes)
+    6
+    >>> plt.close(figure)
     """
     import matplotlib.pyplot as plt
 

@@ -113,6 +113,13 @@ class Setting:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> small = replace(DIGITS_QUICK, widths=(8,), n_train=100)
+    >>> small.data, small.network.n_parameters
+    ('digits', 610)
     """
 
     source: Source
@@ -273,6 +280,12 @@ class Problem(NamedTuple):
     test : EvaluationData
         With shifted images.
     class_names : tuple of str
+
+    Examples
+    --------
+    >>> given = problem(DIGITS_QUICK, 0)
+    >>> given.network.n_outputs, len(given.class_names), given.train.inputs.shape
+    (10, 10, torch.Size([300, 64]))
     """
 
     network: Network
@@ -506,6 +519,14 @@ class AttackExamples(NamedTuple):
     total_entropies, mutual_informations : ndarray of float64, shape (3, n)
         In nats.
     class_names : tuple of str
+
+    Examples
+    --------
+    >>> given, samples = problem(DIGITS_QUICK, 0), posterior("deterministic", DIGITS_QUICK, 0)
+    >>> found = attack_examples(samples, given, n=2, radius=0.3, n_steps=8, rng=1)
+    >>> moved = np.abs(found.label_attacked - found.clean).max()
+    >>> bool(moved <= 0.3 + 1e-6), found.total_entropies.shape
+    (True, (3, 2))
     """
 
     clean: NDArray[np.float32]
@@ -553,6 +574,13 @@ def attack_examples(
     ------
     TypeError, ValueError
         If an argument is out of range, or the attacks fool fewer images.
+
+    Examples
+    --------
+    >>> given, samples = problem(DIGITS_QUICK, 0), posterior("deterministic", DIGITS_QUICK, 0)
+    >>> found = attack_examples(samples, given, n=2, radius=0.3, n_steps=8, rng=1)
+    >>> found.clean.shape, bool((found.predictions[1] != found.labels).all())
+    ((2, 8, 8), True)
     """
     size = real_number("radius", radius, minimum=0.0, open_minimum=True)
     steps = whole_number("n_steps", n_steps, minimum=4)

@@ -51,6 +51,11 @@ class Layer(NamedTuple):
         Numbers that one output depends on.
     n_biases : int
         As many as outputs, or 0.
+
+    Examples
+    --------
+    >>> Layer((9, 4), fan_in=9, n_biases=4).n_weights
+    36
     """
 
     weight_shape: tuple[int, ...]
@@ -70,6 +75,12 @@ class Affine(NamedTuple):
     ----------
     weight : Tensor, shape (n_samples, ...)
     bias : Tensor, shape (n_samples, n_outputs), or None
+
+    Examples
+    --------
+    >>> two = Affine(torch.tensor([[[1.0], [2.0]], [[0.0], [3.0]]]), torch.tensor([[0.0], [1.0]]))
+    >>> two(torch.tensor([[1.0, 1.0]])).flatten()
+    tensor([3., 4.])
     """
 
     weight: Tensor
@@ -112,7 +123,14 @@ class Affine(NamedTuple):
 
 
 class Network(ABC):
-    """A stack of affine maps with something fixed between them."""
+    """A stack of affine maps with something fixed between them.
+
+    Examples
+    --------
+    >>> network: Network = MLP(input_shape=(2,), widths=(3,), n_outputs=2)
+    >>> [layer.weight_shape for layer in network.layers], network.n_parameters, network.n_last
+    ([(2, 3), (3, 2)], 17, 8)
+    """
 
     __slots__ = ()
 
@@ -408,6 +426,13 @@ class Data(NamedTuple):
     inputs : Tensor, shape (n, ...)
     labels : Tensor, shape (n,) of int64, or (n, n_outputs) of real numbers
         Classes, or targets of a regression.
+
+    Examples
+    --------
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=3)
+    >>> data = make_data([[0.1, 0.9], [0.5, 0.5]], [0, 2], network=network)
+    >>> data.inputs.dtype, data.labels
+    (torch.float32, tensor([0, 2]))
     """
 
     inputs: Tensor
@@ -440,6 +465,12 @@ def make_data(
     ------
     TypeError, ValueError
         If the shapes do not fit, an input is not finite, or a class does not exist.
+
+    Examples
+    --------
+    >>> network = MLP(input_shape=(1, 2), widths=(), n_outputs=3)
+    >>> make_data([[[0.25, 0.75]]], [2], network=network).inputs.shape
+    torch.Size([1, 1, 2])
     """
     images = torch.as_tensor(inputs).to(device=device, dtype=dtype)
     size = math.prod(network.input_shape)
@@ -475,7 +506,14 @@ def make_data(
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """Classes with probabilities softmax of the logits."""
+    """Classes with probabilities softmax of the logits.
+
+    Examples
+    --------
+    >>> outputs = torch.zeros(1, 2, 4)
+    >>> Softmax().log_likelihoods(outputs, torch.tensor([0, 3])).exp()
+    tensor([[0.2500, 0.2500]])
+    """
 
     def log_likelihoods(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Log-probability of each label.
@@ -501,6 +539,12 @@ class Gaussian:
     ----------
     noise_std : float
         > 0.
+
+    Examples
+    --------
+    >>> outputs, targets = torch.zeros(1, 2, 1), torch.tensor([[0.0], [1.0]])
+    >>> Gaussian(noise_std=1.0).log_likelihoods(outputs, targets)
+    tensor([[-0.9189, -1.4189]])
     """
 
     noise_std: float
@@ -623,6 +667,14 @@ def log_likelihoods(
         Of n examples shared by the samples, or with a leading axis of n_samples.
     likelihood : Softmax or Gaussian, optional
         None: softmax.
+
+    Examples
+    --------
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False)
+    >>> data = make_data([[0.1, 0.9], [0.5, 0.5]], [0, 1], network=network)
+    >>> prior = GaussianPrior.constant(network)
+    >>> log_likelihoods(network, torch.zeros(1, 4), data).exp()
+    tensor([[0.5000, 0.5000]])
     """
     outputs = network.logits(parameters, data.inputs)
     return (likelihood or Softmax()).log_likelihoods(outputs, data.labels)
@@ -655,6 +707,17 @@ def log_joint(
     Tensor of float64, shape (n_samples,)
         With all constants; sums are taken in float64, whatever the network computes in.
         Differentiable; a row depends on its own weights alone.
+
+    Examples
+    --------
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False)
+    >>> data = make_data([[0.1, 0.9], [0.5, 0.5]], [0, 1], network=network)
+    >>> prior = GaussianPrior.constant(network)
+    >>> weights = torch.zeros(1, 4)
+    >>> likelihood = log_likelihoods(network, weights, data).sum(dim=1)
+    >>> parts = likelihood + prior.log_density(network, weights)
+    >>> torch.allclose(log_joint(network, weights, data, prior), parts.double())
+    True
     """
     heat = real_number("temperature", temperature, minimum=0.0, open_minimum=True)
     logs = log_likelihoods(network, parameters, data, likelihood=likelihood)
@@ -684,6 +747,17 @@ def minibatch_gradient(
     callable
         From weights (n_chains, n_parameters) and row numbers (n_chains, batch_size) to gradients
         (n_chains, n_parameters): the likelihood of the rows counts n / batch_size times.
+
+    Examples
+    --------
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False)
+    >>> data = make_data([[0.1, 0.9], [0.5, 0.5]], [0, 1], network=network)
+    >>> prior = GaussianPrior.constant(network)
+    >>> weights = torch.ones(1, 4)
+    >>> gradient = minibatch_gradient(network, data, prior)
+    >>> one, other = (gradient(weights, torch.tensor([[row]])) for row in (0, 1))
+    >>> torch.allclose((one + other) / 2, gradient(weights, torch.tensor([[0, 1]])))
+    True
     """
     count = len(data.inputs)
 

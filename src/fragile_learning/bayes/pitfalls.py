@@ -147,6 +147,11 @@ class DeadGap(NamedTuple):
         gradient in the logits is 0 in every entry.
     nan : bool
         Whether the gradient there is NaN, whose sign torch calls 0; False: it is 0.
+
+    Examples
+    --------
+    >>> first_dead_gap("naive log", dtype=torch.float64)
+    DeadGap(gap=746, nan=True)
     """
 
     gap: int
@@ -229,6 +234,17 @@ class PlainAttack:
         Whether the gradient of a step was exactly 0 in every entry; NaN in some entry.
     n_gradients : int
         Gradient evaluations, added over inputs.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> sure = rescaled(posterior, 1e4)
+    >>> found = plain_fgsm(sure, inputs, labels, radius=0.25, loss="log mean")
+    >>> found.zero_share, torch.equal(found.inputs, inputs)
+    (1.0, True)
     """
 
     inputs: Tensor
@@ -285,6 +301,17 @@ def plain_fgsm(
     ------
     TypeError, ValueError
         As `plain_pgd`.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> found = plain_fgsm(posterior, inputs, labels, radius=0.25, loss="log mean")
+    >>> found.inputs, found.zero_share
+    (tensor([[0.3500, 0.6500],
+            [0.6500, 0.3500]]), 0.0)
     """
     return plain_pgd(
         posterior,
@@ -358,6 +385,16 @@ def plain_pgd(
     ------
     TypeError, ValueError
         If an argument is out of range; with ``refuse_nan`` if a gradient is not finite.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> found = plain_pgd(posterior, inputs, labels, radius=0.25, loss="log mean", n_steps=4)
+    >>> accuracy(posterior, found.inputs, labels), found.n_gradients
+    (0.5, 8)
     """
     clean, known = _checked(posterior, inputs, labels)
     size = real_number("radius", radius, minimum=0.0)
@@ -443,6 +480,17 @@ def random_sign_search(
     Of a slope g in d directions a random corner gains about :math:`|g|_2`, the best
     :math:`|g|_1`, up to :math:`\sqrt d` times as much; the largest of many random ones grows with
     the root of the logarithm of their number. To withstand it says nothing.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> found = random_sign_search(posterior, inputs, labels, radius=0.25, n_queries=20, rng=1)
+    >>> found.round(decimals=2)
+    tensor([[0.3500, 0.6500],
+            [0.6500, 0.3500]])
     """
     clean, known = _checked(posterior, inputs, labels)
     ball = _Ball(clean, "linf", real_number("radius", radius, minimum=0.0))
@@ -503,6 +551,16 @@ def rescaled(posterior: Posterior, factor: float) -> Posterior:
     Posterior
         Each sample predicts the class that it did, more or less surely. The class of their mean
         may change.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> gaps = [logit_gaps(one, inputs) for one in (posterior, rescaled(posterior, 10.0))]
+    >>> torch.allclose(gaps[1], 10.0 * gaps[0])
+    True
     """
     size = real_number("factor", factor, minimum=0.0, open_minimum=True)
     last = posterior.network.n_last
@@ -528,6 +586,15 @@ def accuracy(posterior: Posterior, inputs: Tensor, labels: Tensor) -> float:
     ------
     TypeError, ValueError
         If an argument is not as described.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> accuracy(posterior, inputs, labels), accuracy(posterior, inputs.flip(1), labels)
+    (1.0, 0.0)
     """
     clean, known = _checked(posterior, inputs, labels)
     found = predictive_log_mean(posterior, clean).argmax(dim=1)
@@ -565,6 +632,19 @@ def softmax_robustness(
     -----
     :math:`1 - \max_k |p_k(x) - p_k(x')|`. Even the right one does not say whether the class
     changes.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> right, wrong = (
+    ...     softmax_robustness(posterior, inputs, inputs.flip(1), doubled=doubled)
+    ...     for doubled in (False, True)
+    ... )
+    >>> bool((wrong > right).all())
+    True
     """
     before, after = _inputs(clean, "clean"), _inputs(attacked, "attacked")
     if before.shape != after.shape:
@@ -594,6 +674,16 @@ def logit_gaps(posterior: Posterior, inputs: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (n_samples, n)
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> logit_gaps(posterior, inputs)
+    tensor([[1.6000, 6.4000],
+            [0.4000, 1.6000]])
     """
     top = posterior.logits(_inputs(inputs)).topk(2, dim=2).values
     return top[:, :, 0] - top[:, :, 1]
@@ -626,6 +716,16 @@ def member_gradients(posterior: Posterior, inputs: Tensor, labels: Tensor | None
     ------
     TypeError, ValueError
         If an argument is not as described.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> gradients = member_gradients(posterior, inputs, labels)
+    >>> gradients.shape, gradients[:, 0].sign().tolist()
+    (torch.Size([2, 2, 2]), [[-1.0, 1.0], [-1.0, 1.0]])
     """
     clean = _inputs(inputs)
     known = None if labels is None else _checked(posterior, inputs, labels)[1]
@@ -663,6 +763,19 @@ def predictive_gradients(
     ------
     TypeError, ValueError
         If an argument is not as described.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2, bias=False, shift=0.5)
+    >>> posterior = Posterior(network, torch.tensor([[4.0, -4.0, -4.0, 4.0], [2.0, 0.0, 0.0, 2.0]]))
+    >>> inputs, labels = torch.tensor([[0.6, 0.4], [0.9, 0.1]]), torch.tensor([0, 0])
+    >>> predictive_gradients(posterior, inputs, labels).sign()
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
+    >>> predictive_gradients(rescaled(posterior, 1e4), inputs, labels)
+    tensor([[0., 0.],
+            [0., 0.]])
     """
     clean, known = _checked(posterior, inputs, labels)
     with torch.enable_grad():

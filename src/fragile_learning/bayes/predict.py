@@ -153,6 +153,14 @@ class PerceptronPosterior:
     n_samples : int
     bytes_per_input : int
         Memory that an attack needs for each input in a call, roughly.
+
+    Examples
+    --------
+    >>> weights = torch.linspace(-1, 1, 115).view(5, 23)
+    >>> posterior = Posterior(MLP(input_shape=(4,), widths=(3,), n_outputs=2), weights)
+    >>> fast, inputs = PerceptronPosterior(posterior), torch.linspace(0, 1, 24).view(6, 4)
+    >>> torch.allclose(fast(inputs), posterior(inputs), atol=1e-6)
+    True
     """
 
     def __init__(self, posterior: Posterior) -> None:
@@ -266,6 +274,12 @@ def posterior_predictive(
     -----
     This is the logarithm of averaged probabilities: neither the softmax of mean logits nor the
     network of mean weights.
+
+    Examples
+    --------
+    >>> votes = torch.tensor([[[0.9, 0.1]], [[0.2, 0.8]]]).log()
+    >>> posterior_predictive(lambda x: votes.expand(2, len(x), 2), torch.zeros(1, 4)).exp()
+    tensor([[0.5500, 0.4500]])
     """
     if batch_size is None:
         return log_mean(posterior(inputs))

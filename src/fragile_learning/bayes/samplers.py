@@ -108,6 +108,16 @@ def joint_density(
     differentiation; its matrix products alone take 0.09 ms. Other networks see a few inputs at a
     time on a CPU, whose caches then hold what lies between their layers: 4 chains of `models.CNN`
     on 1,000 images of 28 x 28 pixels take 0.26 s instead of 0.56 s.
+
+    Examples
+    --------
+    >>> from fragile_learning.bayes.models import MLP, make_data
+    >>> network = MLP(input_shape=(2,), widths=(), n_outputs=2)
+    >>> data = make_data([[0.1, 0.9], [0.5, 0.5]], [0, 1], network=network)
+    >>> density = joint_density(network, data, GaussianPrior.constant(network))
+    >>> values, gradients = density(torch.zeros(3, 6))
+    >>> values.shape, gradients.shape
+    (torch.Size([3]), torch.Size([3, 6]))
     """
     heat = real_number("temperature", temperature, minimum=0.0, open_minimum=True)
     if isinstance(network, MLP):
@@ -313,6 +323,13 @@ class PhasePoint(NamedTuple):
         Log-density.
     gradient : Tensor, shape (n_chains, n_parameters)
         Of the log-density.
+
+    Examples
+    --------
+    >>> density = with_gradient(lambda weights: -0.5 * weights.square().sum(dim=1))
+    >>> position, momentum = torch.ones(1, 2), torch.full((1, 2), 2.0)
+    >>> PhasePoint(position, momentum, *density(position)).energy(inverse_mass=torch.ones(2))
+    tensor([5.], dtype=torch.float64)
     """
 
     position: Tensor
@@ -349,6 +366,17 @@ def leapfrog(
         >= 1.
     inverse_mass : Tensor, shape (n_parameters,)
         Diagonal.
+
+    Examples
+    --------
+    >>> density = with_gradient(lambda weights: -0.5 * weights.square().sum(dim=1))
+    >>> position, momentum = torch.ones(1, 2), torch.zeros(1, 2)
+    >>> start = PhasePoint(position, momentum, *density(position))
+    >>> forth = leapfrog(density, start, step_size=0.1, n_steps=10, inverse_mass=torch.ones(2))
+    >>> turned = forth._replace(momentum=-forth.momentum)
+    >>> back = leapfrog(density, turned, step_size=0.1, n_steps=10, inverse_mass=torch.ones(2))
+    >>> torch.allclose(back.position, position, atol=1e-5)
+    True
     """
     if isinstance(density, _PerceptronDensity):
         return density.leapfrog(point, step_size, n_steps, inverse_mass)
@@ -409,6 +437,13 @@ class HmcResult(NamedTuple):
         Of one chain, in warm-up and afterwards: times ``n_chains`` for all of them.
     n_divergent : int
         Trajectories after the warm-up, of all chains, whose energy grew by more than 1000.
+
+    Examples
+    --------
+    >>> density = with_gradient(lambda weights: -0.5 * weights.square().sum(dim=1))
+    >>> found = hmc(density, torch.zeros(4, 2), n_draws=20, n_warmup=10, rng=1)
+    >>> found.draws.shape, found.acceptance.shape, found.n_divergent
+    (torch.Size([4, 20, 2]), torch.Size([4, 20]), 0)
     """
 
     draws: Tensor
@@ -617,6 +652,13 @@ class SgldResult(NamedTuple):
     draws : Tensor, shape (n_chains, n_draws, n_parameters)
     n_gradients : int
         Minibatch gradients of one chain.
+
+    Examples
+    --------
+    >>> sizes = dict(n_data=10, batch_size=5, n_draws=4, thinning=2, step_size=0.1)
+    >>> found = sgld(lambda weights, rows: -weights, torch.zeros(3, 2), **sizes, rng=1)
+    >>> found.draws.shape, found.n_gradients
+    (torch.Size([3, 4, 2]), 8)
     """
 
     draws: Tensor
@@ -683,6 +725,16 @@ def sgld(
     References
     ----------
     Welling and Teh, "Bayesian Learning via Stochastic Gradient Langevin Dynamics", ICML 2011.
+
+    Examples
+    --------
+    >>> def gradient(weights, rows):  # of a standard normal law, whatever the rows
+    ...     return -weights
+    >>> start = torch.zeros(2000, 1)
+    >>> sizes = dict(n_data=1, batch_size=1, n_draws=1, n_warmup=50, step_size=0.5)
+    >>> found = sgld(gradient, start, **sizes, rng=1)
+    >>> round(found.draws.var().item(), 1), round(1 / (1 - 0.5 / 4), 1)
+    (1.1, 1.1)
     """
     position = _check_start(start)
     rows = whole_number("n_data", n_data)

@@ -84,6 +84,12 @@ def expected_entropy(log_probabilities: Tensor) -> Tensor:
     """Mean entropy of the samples: what is uncertain although the weights are known (aleatoric).
 
     Parameters and result as for `total_entropy`.
+
+    Examples
+    --------
+    >>> members = torch.tensor([[[0.9, 0.1]], [[0.1, 0.9]]]).log()
+    >>> round(expected_entropy(members).item(), 4), round(total_entropy(members).item(), 4)
+    (0.3251, 0.6931)
     """
     return _entropy(_check(log_probabilities)).mean(dim=0)
 
@@ -102,6 +108,12 @@ def mutual_information(log_probabilities: Tensor) -> Tensor:
     -------
     Tensor, shape (n,)
         In [0, min(log n_classes, log n_samples)], nats, but for rounding.
+
+    Examples
+    --------
+    >>> same, apart = ([[[0.9, 0.1]], [[p, 1.0 - p]]] for p in (0.9, 0.1))
+    >>> [round(mutual_information(torch.tensor(one).log()).item(), 4) for one in (same, apart)]
+    [0.0, 0.3681]
     """
     logs = _check(log_probabilities).double()
     mean = log_mean(logs)
@@ -293,6 +305,12 @@ class Calibration(NamedTuple):
         Means in a bin, 0 where it is empty.
     counts : ndarray, shape (n_bins,)
         Inputs in a bin.
+
+    Examples
+    --------
+    >>> found = calibration([0.95, 0.95, 0.65, 0.65], [True, True, True, False], n_bins=10)
+    >>> found.counts[[6, 9]].tolist(), round(found.error, 3)
+    ([2.0, 2.0], 0.1)
     """
 
     error: float

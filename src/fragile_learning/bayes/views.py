@@ -49,6 +49,17 @@ class View(NamedTuple):
         Log-probability of the label, in nats; -inf without labels.
     scores : dict of ndarray, shape (n,)
         Uncertainties in nats, by `Score`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.7]])
+    >>> clean = view(model, inputs, torch.tensor([0, 0, 1]))
+    >>> clean.right.tolist(), clean.scores["total_entropy"].round(2).tolist()
+    ([True, True, True], [0.45, 0.01, 0.09])
     """
 
     right: Flags
@@ -79,6 +90,17 @@ def view(
     ------
     TypeError, ValueError
         If what the model returns is not as described.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.7]])
+    >>> clean = view(model, inputs, torch.tensor([0, 0, 1]))
+    >>> clean.right.tolist(), view(model, inputs).right.tolist()
+    ([True, True, True], [False, False, False])
     """
     size = _batch_size(model, inputs, batch_size)
     right, logs = np.zeros(len(inputs), dtype=bool), np.full(len(inputs), -np.inf)
@@ -104,6 +126,19 @@ class Found(NamedTuple):
         None if no attack succeeds.
     n_caught, n_successful : int
         Those above the threshold that flags `FALSE_POSITIVES` of the clean ones; and all.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.7]])
+    >>> clean = view(model, inputs, torch.tensor([0, 0, 1]))
+    >>> attacked = view(model, inputs.flip(1).clamp(0.3, 0.7), torch.tensor([0, 0, 1]))
+    >>> found = successful("total_entropy", clean, attacked)
+    >>> found.n_successful, found.n_caught, round(found.auroc, 2)
+    (3, 1, 0.72)
     """
 
     auroc: float | None
@@ -119,6 +154,17 @@ def successful(score: Score, clean: View, attacked: View) -> Found:
     score : {"total_entropy", "mutual_information"}
     clean, attacked : View
         Of the same inputs, with labels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.7]])
+    >>> clean = view(model, inputs, torch.tensor([0, 0, 1]))
+    >>> successful("total_entropy", clean, clean)
+    Found(auroc=None, n_caught=0, n_successful=0)
     """
     hit = clean.right & ~attacked.right
     if not hit.any():
@@ -129,7 +175,21 @@ def successful(score: Score, clean: View, attacked: View) -> Found:
 
 
 def mixed_area(score: Score, one: View, other: View) -> float:
-    """Area under the accuracy of selective prediction on both kinds of inputs together."""
+    """Area under the accuracy of selective prediction on both kinds of inputs together.
+
+    Examples
+    --------
+    >>> import torch
+    >>> def model(x):
+    ...     score = 4.0 * (x[:, :1] - x[:, 1:])
+    ...     return torch.cat([score, -score], dim=1).log_softmax(dim=1)[None]
+    >>> inputs = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.2, 0.7]])
+    >>> clean = view(model, inputs, torch.tensor([0, 0, 1]))
+    >>> attacked = view(model, inputs.flip(1).clamp(0.3, 0.7), torch.tensor([0, 0, 1]))
+    >>> areas = [mixed_area("total_entropy", clean, other) for other in (clean, attacked)]
+    >>> [round(area, 2) for area in areas]
+    [1.0, 0.69]
+    """
     return selective_accuracy_area(
         np.concatenate([one.scores[score], other.scores[score]]),
         np.concatenate([one.right, other.right]),

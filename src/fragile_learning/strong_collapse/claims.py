@@ -31,7 +31,12 @@ from fragile_learning.claims import (
     simulated,
     verdict_of,
 )
-from fragile_learning.statistics import z_bound
+from fragile_learning.statistics import (
+    beside,
+    plus_minus,
+    significant,
+    z_bound,
+)
 
 __all__ = ["CLAIMS", "claim"]
 
@@ -86,10 +91,12 @@ def _mean_and_error(values: Any) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
 
 
-def _joined(holds: list[bool], known: list[bool], summary: str, numbers: Any) -> Verdict:
+def _joined(
+    holds: list[bool], known: list[bool], summary: str, numbers: Any, measured: str
+) -> Verdict:
     """Verdict of several conditions: one that is known to fail decides, else all must be known."""
     fails = any(one_known and not one for one, one_known in zip(holds, known, strict=True))
-    return verdict_of(all(holds), summary, numbers, decided=fails or all(known))
+    return verdict_of(all(holds), summary, numbers, decided=fails or all(known), measured=measured)
 
 
 # --- the judges -------------------------------------------------------------------------------
@@ -105,6 +112,7 @@ def _classical(tables: Tables) -> Verdict:
         found,
         f"Bias, variance and collapse of {len(frame)} mixtures, white and power law, n below and "
         f"above d, with ridge and without: {_worst(found)}.",
+        measured="collapse, " + _parts(frame, ("collapse",)).measured(),
     )
 
 
@@ -116,6 +124,7 @@ def _projected(tables: Tables) -> Verdict:
         found,
         f"Bias, variance and collapse of {len(frame)} projected mixtures, m below, at and above n: "
         f"{_worst(found)}.",
+        measured="collapse, " + _parts(frame, ("collapse",), _BOTH_RANDOM).measured(),
     )
 
 
@@ -130,6 +139,7 @@ def _special_cases(tables: Tables) -> Verdict:
         f"At width 1e9 the risk of {len(frame)} random mixtures is the classical one to "
         f"{wide:.1e}; without shift or synthetic samples the collapse term is {nothing:g}.",
         {"wide_error": wide, "collapse_of_nothing": nothing, "n_settings": len(frame)},
+        measured=f"risk {significant(wide, 2)} apart at m = 10⁹; {significant(nothing, 2)}",
     )
 
 
@@ -144,6 +154,7 @@ def _golden(tables: Tables) -> Verdict:
         f"{4 * len(frame)} numbers of {len(frame)} mixtures: the largest distance is {error:.1e}.",
         {"largest_distance": error, "n_settings": len(frame)},
         decided=len(frame) == 10,
+        measured=f"within {significant(error, 2)} of all {4 * len(frame)}",
     )
 
 
@@ -155,7 +166,16 @@ def _forms(tables: Tables) -> Verdict:
         f"Two forms of the law differ by at most {error:.1e} in {len(frame)} random mixtures; the "
         f"collapse term is at least {least:.2f} times its bound.",
         {"form_error": error, "least_over_bound": least, "n_settings": len(frame)},
+        measured=f"{least:.4f} times it or more; two forms equal to {significant(error, 2)}",
     )
+
+
+def _level(sweep: Any, row: Any) -> str:
+    """Write the simulated collapse term at the most samples as a multiple of its floor."""
+    drawn = sweep[sweep["synthetic_fraction"] == row["synthetic_fraction"]]
+    last = drawn.loc[drawn["n_samples"].idxmax()]
+    level = plus_minus(last["mean_collapse"] / row["floor"], last["se_collapse"] / row["floor"])
+    return f"{level} p₂²c² (p₂ = {row['synthetic_fraction']:g})"
 
 
 def _floor(tables: Tables) -> Verdict:
@@ -179,11 +199,14 @@ def _floor(tables: Tables) -> Verdict:
     )
     agrees = near <= 0.01 and off <= 5e-3 and double <= 0.1 and place <= 5e-3
     half = float(frame["ratio_at_departure"].iloc[int(np.argmax(p2))])
+    level = _level(sweep, frame.loc[p2.idxmin()])
     return simulated(
         found._replace(agrees=found.agrees and agrees),
         f"Collapse within {100 * near:.2f} % of the floor at 105 d p1/p2 samples. At the departure "
         f"the error is {2.0 - double:.2f} to {2.0 + double:.2f} times the clean one for p2 up to "
         f"0.1, and {half:.2f} for 0.5. {len(sweep)} simulated points: {_worst(found)}.",
+        measured=f"{level}; error ×{few['ratio_at_departure'].min():.3f} to "
+        f"{few['ratio_at_departure'].max():.3f}",
         distance_from_floor=near,
         distance_from_double=double,
         distance_from_law=off,
@@ -210,6 +233,9 @@ def _double_descent(tables: Tables) -> Verdict:
         f"{int(inverse['rises_below'].sum())}; {len(sweep)} shifts of all kinds: falling above n "
         f"in {int(sweep['falls_above'].sum())}, to at least {left:.2f}. In the counter-example "
         f"the collapse falls below n already, from {means[1]:.4f} to {means[2]:.4f}.",
+        measured=f"{int(inverse['rises_below'].sum())} of {len(inverse)} rise, "
+        f"{int(sweep['falls_above'].sum())} of {len(sweep)} fall; limits {significant(left)} or "
+        "more",
         rises=rises,
         falls=falls,
         least_limit=left,
@@ -225,6 +251,7 @@ def _no_threshold(tables: Tables) -> Verdict:
         spread <= 1e-10,
         f"With d < n the collapse of all widths m > d is the same to {spread:.1e}.",
         {"spread": spread, "n_settings": len(frame)},
+        measured=f"spread {significant(spread, 2)}",
         decided=len(frame) >= 2,
     )
 
@@ -234,6 +261,8 @@ def _image_width(tables: Tables) -> Verdict:
     frame = frame.assign(gap=frame["error"] - frame["clean_error"])
     numbers: dict[str, Any] = {}
     shown, holds, known = [], [], []
+    peaks: dict[str, str] = {}
+    common = frame["synthetic_fraction"].iloc[0]
     for (data, share), group in frame.groupby(["data_used", "synthetic_fraction"], sort=False):
         n = int(group["n_samples"].iloc[0])
         gap = group.pivot_table(index="replicate", columns="width", values="gap")
@@ -246,10 +275,16 @@ def _image_width(tables: Tables) -> Verdict:
         shown.append(
             f"{data}, p2 = {share:g}: {narrow.mean():.3f}, {peak.mean():.3f}, {wide.mean():.3f}"
         )
+        if share == common:
+            peaks[data] = f"{plus_minus(*_mean_and_error(peak), signed=True)} ({data})"
     holds.append(True)
     known.append(frame["data_used"].nunique() >= 2)  # one data set alone confirms nothing
     return _joined(
-        holds, known, f"Gap to clean labels at widths n/3, n and 10n: {'; '.join(shown)}.", numbers
+        holds,
+        known,
+        f"Gap to clean labels at widths n/3, n and 10n: {'; '.join(shown)}.",
+        numbers,
+        f"gap at m = n: {', '.join(peaks.values())}",
     )
 
 
@@ -301,6 +336,7 @@ def _weights(tables: Tables) -> Verdict:
             "weight_ratio": ratio,
             **{f"largest_distance_{int(d)}": float(off) for d, off in farthest.items()},
         },
+        measured=f"{ratio:.4f} of it at φ = {best['aspect_ratio'].iloc[-1]:g}",
         decided=fine or not agrees,
     )
 
@@ -313,6 +349,7 @@ def _reported_weights(tables: Tables) -> Verdict:
         found,
         f"At weight 1/2: simulated {row.mean_total:.4f} ± {row.se_total:.1g}, derived "
         f"{row.theory_total:.4f}, reported {row.reported:.4f}.",
+        measured=f"{plus_minus(row.mean_total, row.se_total)} at α = {row.weight:g}",
         simulated=row.mean_total,
         derived=row.theory_total,
         reported=row.reported,
@@ -358,6 +395,12 @@ def _reused(tables: Tables) -> Verdict:
         ),
         f"After {int(last['round'].iloc[0])} rounds the error is {shown} times that of the real "
         f"samples alone; law of all rounds: {_worst(found)}.",
+        measured=", ".join(
+            f"{plus_minus(ratio, error)} (n = {int(n)})"
+            for ratio, error, n in zip(
+                ratios, last["se"] / last["real_alone"], last["n_samples"], strict=True
+            )
+        ),
         **{f"ratio_{int(n)}": r for n, r in zip(last["n_samples"], ratios, strict=True)},
     )
 
@@ -370,10 +413,14 @@ def _purely_synthetic(tables: Tables) -> Verdict:
     straight = float(np.ptp(steps) / steps.mean())
     after = frame[frame["round"] > 0]
     found = compare(after["mean"], after["se"], after["theory"])
+    last, rounds = after.iloc[-1], int(after["round"].max())
+    each = (last["mean"] - frame["mean"].iloc[0]) / rounds
     return simulated(
         found._replace(agrees=found.agrees and straight <= 1e-10),
         f"From {frame['mean'].iloc[0]:.3f} to {frame['mean'].iloc[-1]:.4f} in "
         f"{int(frame['round'].max())} rounds, {steps.mean():.5f} each: {_worst(found)}.",
+        measured=f"{plus_minus(each, last['se'] / rounds)} in each round "
+        f"(exact {significant(steps.mean(), 6)})",
         step=float(steps.mean()),
     )
 
@@ -393,6 +440,7 @@ def _best_ridge(tables: Tables) -> Verdict:
         f"{row.predicted_ridge:g}) with risk {row.risk:.5f} (limit {row.predicted_risk:g}; floor "
         f"without ridge {row.floor:g}). Library and closed form: {closed:.1e} apart at most.",
         {"ridge_error": ridge, "risk_error": risk, "closed_form_error": closed},
+        measured=f"{row.best_ridge:.5f} and {row.risk:.5f} at d/n = {row.aspect_ratio:g}",
     )
 
 
@@ -408,6 +456,7 @@ def _general(tables: Tables) -> Verdict:
         found,
         f"Weights, covariate shift and a fixed shift: {_worst(found)}. Interference "
         f"{row.mean_interference:.5f} ± {row.se_interference:.1g} ({row.theory_interference:.5f}).",
+        measured=beside(row.mean_interference, row.se_interference, row.theory_interference),
         interference=row.mean_interference,
         predicted_interference=row.theory_interference,
     )
@@ -424,6 +473,8 @@ def _first_helpers(tables: Tables) -> Verdict:
         f"{below['first_change'].iloc[0]:+.1e} at 0.95 of the threshold and by "
         f"{above['first_change'].iloc[0]:+.1e} at 1.05; {len(frame)} simulated points against the "
         f"exact law: {_worst(found)}.",
+        measured=f"by {significant(below['first_change'].max(), 2, signed=True)} or less at 0.95 "
+        f"of it, {significant(above['first_change'].min(), 2, signed=True)} or more at 1.05",
         change_below=below["first_change"].iloc[0],
         change_above=above["first_change"].iloc[0],
     )
@@ -435,19 +486,21 @@ def _log_loss(tables: Tables) -> Verdict:
     wide = frame.pivot_table(index="replicate", columns="synthetic_fraction", values="excess")
     floors = frame.pivot_table(index="replicate", columns="synthetic_fraction", values="floor")
     numbers: dict[str, Any] = {}
-    shown, agrees, decided = [], True, True
+    shown, beside_floor, agrees, decided = [], [], True, True
     for share in (0.3, 0.5, 1.0):
         mean, error = _mean_and_error((wide[share] - wide[0.0]) / floors[share])
         agrees &= abs(mean - 1.0) <= 0.1
         decided &= 3.0 * error <= 0.1
         numbers[f"ratio_{share:g}"] = mean
         shown.append(f"{mean:.3f} ± {error:.3f} (p2 = {share:g})")
+        beside_floor.append(f"{plus_minus(mean, error)} (p₂ = {share:g})")
     return verdict_of(
         bool(agrees),
         "Added excess log-loss over the floor at 1.2 million tokens, "
         f"{len(wide)} chains: {', '.join(shown)}.",
         numbers,
         decided=bool(decided) or not bool(agrees),
+        measured=f"{beside_floor[0]} to {beside_floor[-1]} of it",
     )
 
 
@@ -457,7 +510,7 @@ _IMAGE_RANGES = {"digits": (0.8, 1.7), "fashion-mnist": (0.85, 1.25)}
 def _image_floor(tables: Tables) -> Verdict:
     frame = _table(tables, "image-mixing")
     numbers: dict[str, Any] = {}
-    shown, holds, known = [], [], []
+    shown, over_floor, holds, known = [], [], [], []
     for data, group in frame.groupby("data_used", sort=False):
         low, high = _IMAGE_RANGES[str(data)]
         last = group[
@@ -474,11 +527,13 @@ def _image_floor(tables: Tables) -> Verdict:
             f"{mean:.3f} ± {error:.3f} on {data} ({int(last['n_samples'].iloc[0])} images, "
             f"{len(last)} replicates; allowed {low:g} to {high:g})"
         )
+        over_floor.append(f"{plus_minus(mean, error)} ({data})")
     return _joined(
         holds,
         known,
         f"Excess over the predicted floor at p2 = 0.5: {'; '.join(shown)}.",
         numbers,
+        f"{', '.join(over_floor)} of it",
     )
 
 
@@ -499,6 +554,10 @@ def _stories(tables: Tables) -> Verdict:
             f"ratio_{depth}": float((wide[0.5] / wide[0.0]).mean()),
             f"level_{depth}": level,
         }
+        times = plus_minus(*_mean_and_error(wide[0.5] / wide[0.0]))
+        levels = (
+            f"×{times} real; ×{plus_minus(level, level_error)} the generator's ({depth} layers)"
+        )
         shown.append(
             f"{depth} layer{'s' * (depth > 1)}: {wide[0.0].mean():.4f} real, "
             f"{wide[0.5].mean():.4f} at p2 = 0.5, "
@@ -511,6 +570,7 @@ def _stories(tables: Tables) -> Verdict:
         f"Excess log-loss after {int(top['tokens'].iloc[0]):,} tokens, {seeds} seeds: "
         f"{'; '.join(shown)}.",
         numbers,
+        levels,
     )
 
 
@@ -535,6 +595,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason=_ONE_REASON,
         experiments=("mixtures",),
         judge=_classical,
+        reported="collapse p₂²(1 + p₁u)tr ΔΣ³(Σ+κ)⁻² + p₂u·tr ΔΣ(p₁Σ+κ)²(Σ+κ)⁻²",
     ),
     _claim(
         2,
@@ -545,6 +606,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason=_TWO_REASON,
         experiments=("mixtures",),
         judge=_projected,
+        reported="collapse p₂²tr ΔΣ²[(1+p₁u)Σ + (1+u)ω](Σ+θ)⁻² + p₂u·tr ΔΣ(p₁Σ+θ)²(Σ+θ)⁻²",
     ),
     _claim(
         3,
@@ -556,6 +618,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason="The difference is of order n over the width; zero times anything is zero.",
         experiments=("identities",),
         judge=_special_cases,
+        reported="the classical risk as m → ∞; collapse 0 without shift",
     ),
     _claim(
         4,
@@ -566,6 +629,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason="The values are printed to six decimals.",
         experiments=("mixtures",),
         judge=_golden,
+        reported="40 numbers to six decimals",
     ),
     _claim(
         5,
@@ -577,6 +641,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason="Identities: rounding alone.",
         experiments=("identities",),
         judge=_forms,
+        reported="p₂²tr ΔΣ³(Σ+θ)⁻² or more",
     ),
     _claim(
         6,
@@ -591,6 +656,7 @@ CLAIMS: tuple[Claim, ...] = (
         "The ratio two belongs to small shares. " + _ONE_REASON,
         experiments=("floor", "sample-sweep", "mixtures"),
         judge=_floor,
+        reported="p₂²c²; error twice the clean one at n = σ²d/(p₂c)²",
     ),
     _claim(
         7,
@@ -604,6 +670,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason="Theorems. " + _TWO_REASON,
         experiments=("model-size", "counterexample"),
         judge=_double_descent,
+        reported="rises up to m = n, falls beyond it to a limit above 0",
     ),
     _claim(
         8,
@@ -614,6 +681,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason="Exactly the same estimator.",
         experiments=("model-size",),
         judge=_no_threshold,
+        reported="spread 0 over widths m > d",
     ),
     _claim(
         9,
@@ -627,6 +695,7 @@ CLAIMS: tuple[Claim, ...] = (
         "special case.",
         experiments=("image-width",),
         judge=_image_width,
+        reported="gap to clean labels above 0, largest at m = n",
         expected=None,
     ),
     _claim(
@@ -654,6 +723,7 @@ CLAIMS: tuple[Claim, ...] = (
         "samples, which that scale does not know. Hence a second size: the distance must shrink.",
         experiments=("weights", "best-weight"),
         judge=_weights,
+        reported="best weight φσ₁²/(p₁c²)",
     ),
     _claim(
         12,
@@ -666,6 +736,7 @@ CLAIMS: tuple[Claim, ...] = (
         "apart at weight 1/2.",
         experiments=("weights",),
         judge=_reported_weights,
+        reported="p₂²α²c² + ((1 − α)p₁σ₁² + αp₂σ₂²)φ = 0.0375 at α = 0.5",
         expected=Outcome.DIFFERS,
     ),
     _claim(
@@ -677,6 +748,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason=EXACT_REASON,
         experiments=("iterative-mixing",),
         judge=_fresh,
+        reported="Eₜ = V + K·Eₜ₋₁",
     ),
     _claim(
         14,
@@ -690,6 +762,7 @@ CLAIMS: tuple[Claim, ...] = (
         "real part alone exceeds its limit by 1/(n_1 - d).",
         experiments=("iterative-mixing",),
         judge=_reused,
+        reported="above 1 (Figure 10); 1 + p₂/(1 + p₂) = 4/3 for small d/n",
     ),
     _claim(
         15,
@@ -700,6 +773,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason=EXACT_REASON,
         experiments=("iterative-mixing",),
         judge=_purely_synthetic,
+        reported="the same in each round, σ²d/n to first order",
     ),
     _claim(
         16,
@@ -713,6 +787,7 @@ CLAIMS: tuple[Claim, ...] = (
         "rounding.",
         experiments=("best-ridge",),
         judge=_best_ridge,
+        reported="p₂²c²/r² = 0.25 and r²p₂²c²/(r² + p₂²c²) = 0.2 for d/n → 0",
     ),
     _claim(
         17,
@@ -724,6 +799,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason=_TWO_REASON,
         experiments=("mixtures",),
         judge=_general,
+        reported="interference 2p₂w₁ᵀΣ[((1 + u)ω − θ)Σ + uθ²](Σ+θ)⁻²δ",
     ),
     _claim(
         18,
@@ -735,6 +811,7 @@ CLAIMS: tuple[Claim, ...] = (
         margin_reason="An equivalence. " + EXACT_REASON,
         experiments=("helpful-synthetic",),
         judge=_first_helpers,
+        reported="risk falls if c² < σ²n₁/(n₁ − d), else rises",
     ),
     _claim(
         19,
@@ -747,6 +824,7 @@ CLAIMS: tuple[Claim, ...] = (
         "per cent of the floor; single runs scatter by as much.",
         experiments=("markov-chain",),
         judge=_log_loss,
+        reported="floor Σ π·KL(P₁‖Q)",
     ),
     _claim(
         20,
@@ -759,6 +837,7 @@ CLAIMS: tuple[Claim, ...] = (
         "showed 1.2 to 1.4 and 1.0.",
         experiments=("image-mixing",),
         judge=_image_floor,
+        reported="p₂² (error of the generator − clean error)",
         expected=None,
     ),
     _claim(
@@ -773,6 +852,7 @@ CLAIMS: tuple[Claim, ...] = (
         "adds its own error to that one's.",
         experiments=("stories",),
         judge=_stories,
+        reported="excess at p₂ = 0.5 above that of real ones, at p₂ = 1 the generator's",
         expected=None,
         tier="full",
     ),

@@ -423,3 +423,15 @@ def test_numbers_of_the_verdicts(memory_tables):
     rows = memory_tables["scaling_laws/memory-exponents"].query("weighting == 'count'")
     slope = log_log_slope(rows["dimension"], rows["mean"]).slope
     assert found["TAL-21"]["slope_count_1.5"] == pytest.approx(slope)
+
+
+@pytest.mark.parametrize("one", MEMORY_CLAIMS, ids=lambda one: one.id)
+def test_what_is_measured_follows_the_tables(one, memory_tables):
+    before = judge(one, memory_tables, tier="quick").measured
+    texts = set()
+    for _, table, change, _ in (turn for turn in TURNS if turn[0] == one.id):
+        frame = memory_tables[f"scaling_laws/{table}"].copy()
+        change(frame)
+        texts.add(judge(one, {f"scaling_laws/{table}": frame}, tier="quick").measured)
+    assert before
+    assert texts - {before}

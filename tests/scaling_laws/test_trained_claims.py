@@ -308,3 +308,15 @@ def test_a_model_that_was_not_run_has_no_verdict(broken, change):
     held = {key for key, value in verdict.numbers.items() if value is True}
     expected = {"rises", "loses_words", "control_stays", "two_percent_help", "a_tenth_helps"}
     assert expected - held == {broken} - {None}
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [
+        ("TAL-23", "4 ± 0 of 12.0 lost; with real answers 0 ± 0"),
+        ("TAL-24", "6 ± 0 at π = 0.1, 9 ± 0 at π = 0.6; teacher 5.0"),
+        ("TAL-25", "×2.0001 ± 0.0058 at π = 0; ×2.998 ± 0.012 at π = 0.1"),
+    ],
+)
+def test_what_is_measured(identity, text):
+    assert judge(claim(identity), tables(), tier="full").measured == text

@@ -101,7 +101,7 @@ def _fixed_point(tables: Tables) -> Verdict:
         f"Largest relative residual {residual:.1e} over {len(frame)} settings; largest distance "
         f"from the white closed form {error:.1e}.",
         {"residual": residual, "closed_form_error": error, "n_settings": len(frame)},
-        measured=f"to {significant(max(residual, error), 2)} relative",
+        measured=f"holds within {significant(max(residual, error), 2)}, relative",
     )
 
 
@@ -113,7 +113,7 @@ def _derivative(tables: Tables) -> Verdict:
         error <= 1e-5,
         f"Difference quotient and formula differ by at most {error:.1e} in {len(frame)} settings.",
         {"relative_error": error, "n_settings": len(frame)},
-        measured=f"to {significant(error, 2)} relative",
+        measured=f"within {significant(error, 2)} of it, relative",
     )
 
 

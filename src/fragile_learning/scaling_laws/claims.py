@@ -29,7 +29,7 @@ from fragile_learning.claims import (
 )
 from fragile_learning.scaling_laws.memory_claims import MEMORY_CLAIMS
 from fragile_learning.scaling_laws.trained_claims import TRAINED_CLAIMS
-from fragile_learning.statistics import log_log_slope
+from fragile_learning.statistics import Slope, beside, log_log_slope, significant
 
 __all__ = ["CLAIMS", "claim"]
 
@@ -68,9 +68,22 @@ def _worst(found: Agreement) -> str:
     return f"{found.n_checks} simulations: the largest distance is {found.worst:.2f} of its bound"
 
 
-def _slopes(frame: Any, by: str | list[str], x: str, y: str) -> dict[Any, float]:
+def _slopes(frame: Any, by: str | list[str], x: str, y: str) -> dict[Any, Slope]:
     """Log-log slope of each group."""
-    return {key: log_log_slope(rows[x], rows[y]).slope for key, rows in frame.groupby(by)}
+    return {key: log_log_slope(rows[x], rows[y]) for key, rows in frame.groupby(by)}
+
+
+def _worst_slope(pairs: list[tuple[Slope, float]]) -> str:
+    """Write the slope that is furthest from its law."""
+    found, law = max(pairs, key=lambda pair: abs(pair[0].slope - pair[1]))
+    return f"worst of {len(pairs)}: {beside(*found, law)}"
+
+
+def _furthest(rows: Any, value: str, law: str, digits: int = 4) -> str:
+    """Write the number without error that is furthest from its law, relative to it."""
+    far = rows.loc[(rows[value] / rows[law] - 1.0).abs().idxmax()]
+    shown, expected = (significant(far[column], digits) for column in (value, law))
+    return f"worst of {len(rows)}: {shown} (law {expected})"
 
 
 def _known(exponents: Any, least: int) -> bool:
@@ -121,6 +134,7 @@ def _heaps(tables: Tables) -> Verdict:
         ),
         f"K(T + 1) - K(T) is the error to {sums:.1e} by sums and {forms:.1e} by closed forms. "
         f"Numbers of items in {_worst(found)}.",
+        measured=f"both sides within {significant(max(sums, forms), 2)}, relative",
         error_of_sums=sums,
         error_of_closed_forms=forms,
     )
@@ -129,14 +143,15 @@ def _heaps(tables: Tables) -> Verdict:
 def _cut(tables: Tables) -> Verdict:
     cross, frame = _table(tables, "crossover"), _table(tables, "cut")
     slopes = _slopes(cross, "tail_exponent", "rank", "floor")
-    off = max(abs(slope + beta - 1.0) for beta, slope in slopes.items())
+    off = max(abs(slope + beta - 1.0) for beta, (slope, _) in slopes.items())
+    far = _worst_slope([(slope, 1.0 - beta) for beta, slope in slopes.items()])
     late = float(cross["late_excess"].max())
     rows = frame[(frame["n_samples"] >= 1e3) & (frame["tail_exponent"] <= 2.0)]
     beta = rows["tail_exponent"]
     allowed = 1e-6 + beta * (beta - 1.0) / (24.0 * rows["rank"] ** 2)
     form = float(((rows["closed_form"] / rows["exact"] - 1.0).abs() / allowed).max())
     found = _drawn(frame)
-    shown = ", ".join(f"{slope:.4f} ({beta:g})" for beta, slope in slopes.items())
+    shown = ", ".join(f"{slope:.4f} ({beta:g})" for beta, (slope, _) in slopes.items())
     return simulated(
         found._replace(
             agrees=found.agrees and off <= 0.02 and form <= 1.0,
@@ -145,6 +160,7 @@ def _cut(tables: Tables) -> Verdict:
         f"Log-log slopes of the floor over ranks 100 to 10,000 (exponent): {shown}. The closed "
         f"form is off by at most {form:.2f} of its bound; at 30 crossovers {100 * late:.2g} % "
         f"are left above the floor. {_worst(found)}.",
+        measured=far,
         largest_slope_error=off,
         closed_form_error_over_bound=form,
         largest_late_excess=late,
@@ -155,7 +171,9 @@ def _crossover(tables: Tables) -> Verdict:
     frame = _table(tables, "crossover")
     frame = frame[frame["rank"] >= 100]
     off = (frame["crossover_solved"] / frame["crossover"] - 1.0).abs()
-    share = float((off / (frame["tail_exponent"] / frame["rank"])).max())
+    shares = off / (frame["tail_exponent"] / frame["rank"])
+    share, far = float(shares.max()), frame.loc[shares.idxmax()]
+    ratio = significant(far["crossover_solved"] / far["crossover"], 5)
     top = frame[(frame["rank"] == frame["rank"].max()) & (frame["tail_exponent"] >= 1.5)]
     excess = _far(top["error_over_floor"], top["error_over_floor_limit"])
     return verdict_of(
@@ -164,6 +182,8 @@ def _crossover(tables: Tables) -> Verdict:
         f"{len(frame)} exponents and ranks; the error there is the predicted multiple of the "
         f"floor to {100 * excess:.2f} %.",
         {"distance_over_bound": share, "error_at_crossover": excess, "n_settings": len(frame)},
+        measured=f"{ratio} of it (β = {far['tail_exponent']:g}, k = {int(far['rank'])}, "
+        f"the worst of {len(frame)})",
     )
 
 
@@ -172,12 +192,14 @@ def _narrow(tables: Tables) -> Verdict:
     rows = frame[frame["n_samples"] >= 1e3]
     near = _far(rows["closed_form"], rows["exact"])
     slopes = _slopes(rows, ["tail_exponent", "narrowed_exponent"], "n_samples", "exact")
-    off = max(abs(slope + (beta - 1.0) / other) for (beta, other), slope in slopes.items())
+    off = max(abs(slope + (beta - 1.0) / other) for (beta, other), (slope, _) in slopes.items())
+    far = _worst_slope([(slope, (1.0 - beta) / other) for (beta, other), slope in slopes.items()])
     found = _drawn(frame)
     return simulated(
         found._replace(agrees=found.agrees and near <= 1e-6 and off <= 2e-3),
         f"Closed form and sum differ by at most {near:.1e}; the slopes of {len(slopes)} pairs of "
         f"exponents are within {off:.1e} of (beta - 1)/beta'. {_worst(found)}.",
+        measured=far,
         closed_form_error=near,
         largest_slope_error=off,
     )
@@ -196,6 +218,7 @@ def _top_p(tables: Tables) -> Verdict:
         f"to {100 * linear:.0f} %.",
         {"largest_error": off, "linear_error": linear, "n_floors": len(rows)},
         decided=bool((rows["generation"] == 1).any() and (rows["generation"] >= 3).any()),
+        measured=_furthest(rows, "floor", "floor_law"),
     )
 
 
@@ -222,6 +245,8 @@ def _chain(tables: Tables) -> Verdict:
         found,
         f"Errors after up to {int(longest['generation'])} generations: {_worst(found)}. The "
         f"longest chain ends at {longest['mean']:.4f}, predicted {longest['law']:.4f}.",
+        measured=f"{beside(longest['mean'], longest['se'], longest['law'])} after "
+        f"{int(longest['generation'])} generations",
         longest=int(longest["generation"]),
         simulated_longest=float(longest["mean"]),
         predicted_longest=float(longest["law"]),
@@ -232,11 +257,12 @@ def _growth(tables: Tables) -> Verdict:
     frame = _table(tables, "growth")
     fitted = frame[(frame["n_samples"] == 1e6) & (frame["generation"] >= 10)]
     slopes = _slopes(fitted, "tail_exponent", "generation", "chain")
-    off = max(abs(slope - 1.0 + 1.0 / beta) for beta, slope in slopes.items())
+    off = max(abs(slope - 1.0 + 1.0 / beta) for beta, (slope, _) in slopes.items())
+    far = _worst_slope([(slope, 1.0 - 1.0 / beta) for beta, slope in slopes.items()])
     later = frame[frame["generation"] >= 1]
     most = float((later["chain"] / later["linear_bound"]).max())
     least = float((later["chain"] / later["linear_bound"]).min())
-    shown = ", ".join(f"{slope:.4f} ({beta:g})" for beta, slope in slopes.items())
+    shown = ", ".join(f"{slope:.4f} ({beta:g})" for beta, (slope, _) in slopes.items())
     return verdict_of(
         off <= 0.03 and most < 1.0,
         f"Log-log slopes of the error over 10 to 3,000 generations (exponent): {shown}, within "
@@ -245,9 +271,10 @@ def _growth(tables: Tables) -> Verdict:
             "largest_slope_error": off,
             "largest_over_bound": most,
             "least_over_bound": least,
-            **{f"slope_{beta:g}": slope for beta, slope in slopes.items()},
+            **{f"slope_{beta:g}": slope for beta, (slope, _) in slopes.items()},
         },
         decided=len(slopes) >= 3,
+        measured=far,
     )
 
 
@@ -266,6 +293,7 @@ def _fresh(tables: Tables) -> Verdict:
         f"The asymptote is off by at most {100 * largest:.2f} %, at exponent {place[0]:g} after "
         f"{int(place[1])} generations; from ten generations on the error is at most {most:.2f} "
         f"of the linear bound. {_worst(found)}.",
+        measured=_furthest(rows, "exact", "asymptote"),
         largest_error=largest,
         largest_over_bound=most,
     )
@@ -282,6 +310,7 @@ def _mix(tables: Tables) -> Verdict:
         found._replace(agrees=found.agrees and near <= 1e-4 and late <= 1e-3),
         f"Closed form and sum differ by at most {near:.1e}; at a thousand times the end of the "
         f"plateau the error is that of the real samples alone to {late:.1e}. {_worst(found)}.",
+        measured=f"within {significant(late, 2)} of it at 1,000 times the end of the plateau",
         closed_form_error=near,
         late_error=late,
     )
@@ -318,6 +347,8 @@ def _plateau(tables: Tables) -> Verdict:
             "end_over_floor": low,
         },
         decided=len(frame) >= 2,
+        measured=f"{100 * place:.1f} % from it at β = {worst['tail_exponent']:g}, k = "
+        f"{int(worst['rank'])}; {100 * steeper:.1f} % for β ≥ 1.5",
     )
 
 
@@ -337,6 +368,8 @@ def _narrow_mix(tables: Tables) -> Verdict:
         f"At 0.01 crossovers the error is the narrowed law to {100 * before:.2f} %, at 10,000 that "
         f"of the real samples alone to {100 * after:.2f} % (exponents 1.5 and 3; for 2 and 2.5 "
         f"still {100 * _far(slow['exact'], slow['late_law']):.0f} % off). {_worst(found)}.",
+        measured=f"within {significant(100 * before, 2)} % of the first, "
+        f"{significant(100 * after, 2)} % of the second",
         early_error=before,
         late_error=after,
     )
@@ -349,10 +382,13 @@ def _acquisition(tables: Tables) -> Verdict:
     floor = _far(last["exact"], last["floor"])
     linear = _slopes(saving, "tail_exponent", "rank", "half_acquired")
     plain = _slopes(saving, "tail_exponent", "rank", "half_plain")
-    slope = max(abs(one - 1.0) for one in linear.values())
-    other = max(abs(one - beta) for beta, one in plain.items())
+    off = {beta: abs(one.slope - 1.0) for beta, one in linear.items()}
+    slope, worst = max(off.values()), max(off, key=lambda beta: off[beta])
+    other = max(abs(one.slope - beta) for beta, one in plain.items())
     found = _drawn(frame)
-    shown = ", ".join(f"{linear[beta]:.3f} against {plain[beta]:.3f}" for beta in linear)
+    shown = ", ".join(
+        f"{linear[beta].slope:.3f} against {plain[beta].slope:.3f}" for beta in linear
+    )
     return simulated(
         found._replace(
             agrees=found.agrees and near <= 1e-6 and floor <= 1e-3 and max(slope, other) <= 0.02,
@@ -361,6 +397,8 @@ def _acquisition(tables: Tables) -> Verdict:
         f"Closed form and sum differ by at most {near:.1e}; the floor of {len(last)} tails that "
         f"lie too deep is met to {floor:.1e}. Samples that halve the floor grow with the rank with "
         f"exponents {shown} for plain real data. {_worst(found)}.",
+        measured=f"{linear[worst].slope:.4f} instead of {plain[worst].slope:.4f} "
+        f"(β = {worst:g}, the worst of {len(linear)})",
         closed_form_error=near,
         floor_error=floor,
         slope_error=slope,
@@ -380,6 +418,7 @@ def _regular(tables: Tables) -> Verdict:
         ),
         f"For fractions up to 0.001 the formula is off by at most {100 * near:.2f} %; copies are "
         f"worth up to {gain:.1f} times the real samples of one generation. {_worst(found)}.",
+        measured=_furthest(rare, "stationary", "stationary_law") if len(rare) else "",
         largest_error=near,
         largest_gain=gain,
     )
@@ -391,12 +430,14 @@ def _skills(tables: Tables) -> Verdict:
     fitted = growth[(growth["n_samples"] == 1e6) & (growth["generation"] >= 10)]
     fitted = fitted.assign(more=fitted["skills"] + 0.5)
     slopes = _slopes(fitted, "tail_exponent", "generation", "more")
-    off = max(abs(slope + 1.0 / beta) for beta, slope in slopes.items())
-    shown = ", ".join(f"{slope:.4f} ({beta:g})" for beta, slope in slopes.items())
+    off = max(abs(slope + 1.0 / beta) for beta, (slope, _) in slopes.items())
+    far = _worst_slope([(slope, -1.0 / beta) for beta, slope in slopes.items()])
+    shown = ", ".join(f"{slope:.4f} ({beta:g})" for beta, (slope, _) in slopes.items())
     return simulated(
         found._replace(agrees=found.agrees and off <= 0.04),
         f"Skills after 10 to 3,000 generations fall with log-log slopes (exponent) {shown}, "
         f"within {off:.3f} of 1/beta. {_worst(found)}.",
+        measured=far,
         largest_slope_error=off,
     )
 
@@ -426,6 +467,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "first correction c(c+1)/(2T), half of what is allowed. " + EXACT_REASON,
         experiments=("clean-law",),
         judge=_clean,
+        reported="ζ(β)^(−1/β)B(c, T + 1)/β, about C_β T^(−c), c = 1 − 1/β",
     ),
     _claim(
         2,
@@ -438,6 +480,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "closed forms need the samples of the first claim. " + EXACT_REASON,
         experiments=("clean-law",),
         judge=_heaps,
+        reported="K(T + 1) − K(T) = E(T)",
     ),
     _claim(
         3,
@@ -454,6 +497,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "and a mean of these no normal number. " + EXACT_REASON,
         experiments=("crossover", "cut"),
         judge=_cut,
+        reported="slope −(β − 1) of the floor in k",
     ),
     _claim(
         4,
@@ -467,6 +511,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "2/sqrt(k), 0.8 % of it.",
         experiments=("crossover",),
         judge=_crossover,
+        reported="ζ(β)Γ(1 + c)^(1/c)·k^β",
     ),
     _claim(
         5,
@@ -479,6 +524,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "of order 1/T, a thousandth at the first size. " + EXACT_REASON,
         experiments=("narrow",),
         judge=_narrow,
+        reported="slope −(β − 1)/β′ in T",
     ),
     _claim(
         6,
@@ -490,6 +536,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "one item in the tail, a relative (beta-1)/k each time.",
         experiments=("top-p",),
         judge=_top_p,
+        reported="1 − P^n",
     ),
     _claim(
         7,
@@ -501,6 +548,7 @@ _CLAIMS: tuple[Claim, ...] = (
         margin_reason=_LIMIT_REASON,
         experiments=("effective-samples",),
         judge=_effective,
+        reported="C_β[T₀(1 − e^(−T/T₀))]^(−c)",
     ),
     _claim(
         8,
@@ -512,6 +560,7 @@ _CLAIMS: tuple[Claim, ...] = (
         margin_reason=_LIMIT_REASON,
         experiments=("chain",),
         judge=_chain,
+        reported="C_β Θ^(−c)",
     ),
     _claim(
         9,
@@ -525,6 +574,7 @@ _CLAIMS: tuple[Claim, ...] = (
         " a fifth at the first of these sizes, which tilts the fit by up to 0.03.",
         experiments=("growth",),
         judge=_growth,
+        reported="slope c = 1 − 1/β in n; of the bound, 1",
     ),
     _claim(
         10,
@@ -537,6 +587,7 @@ _CLAIMS: tuple[Claim, ...] = (
         r"0.58$, 2 % at ten generations and exponent 2. " + EXACT_REASON,
         experiments=("fresh-prompts",),
         judge=_fresh,
+        reported="(ζ(β)(ln(n + 1) + 0.577)/T₀)^c/((β − 1)ζ(β))",
     ),
     _claim(
         11,
@@ -551,6 +602,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "missing late is less than the share of the head, a thousandth. " + EXACT_REASON,
         experiments=("mix", "plateau"),
         judge=_mix,
+        reported="C_β(πT)^(−c) for T far beyond k^β/π",
     ),
     _claim(
         12,
@@ -569,6 +621,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "found more at exponent 1.2 and rank 30; the margin was kept.",
         experiments=("plateau",),
         judge=_plateau,
+        reported="within 10 % of H_k(k + 1/2)^β·ln((2 − 1/β)/π)",
         expected=Outcome.DIFFERS,
     ),
     _claim(
@@ -583,6 +636,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "there. " + EXACT_REASON,
         experiments=("narrow-mix",),
         judge=_narrow_mix,
+        reported="T^(−(β − 1)/β′) first, C_β(πT)^(−c) in the end",
     ),
     _claim(
         14,
@@ -598,6 +652,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "bend by a relative 1/k per factor of ten. " + EXACT_REASON,
         experiments=("tail-acquisition", "saving"),
         judge=_acquisition,
+        reported="samples that halve the floor: slope 1 in k instead of β",
     ),
     _claim(
         15,
@@ -611,6 +666,7 @@ _CLAIMS: tuple[Claim, ...] = (
         + _LIMIT_REASON,
         experiments=("regular-real",),
         judge=_regular,
+        reported="πT₀(2 ln(1/π) − 1.185) effective samples",
     ),
     _claim(
         16,
@@ -624,6 +680,7 @@ _CLAIMS: tuple[Claim, ...] = (
         "slope is that of the error, times 1/(beta c): it bends as much.",
         experiments=("chain", "growth"),
         judge=_skills,
+        reported="slope −1/β in n",
     ),
 )
 

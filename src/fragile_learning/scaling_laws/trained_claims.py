@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fragile_learning.claims import Claim, Outcome, Verdict, rows_with, verdict_of
+from fragile_learning.statistics import mean_and_standard_error, plus_minus
 
 __all__ = ["TRAINED_CLAIMS"]
 
@@ -43,6 +44,15 @@ def _by_generation(frame: Any, column: str = "n_learnt") -> Any:
     return frame.pivot_table(column, "replicate", "generation")
 
 
+def _mean(values: Any) -> str:
+    """Write the mean of replicates with its standard error; a single one without."""
+    samples = np.asarray(values, float)
+    if samples.size < 2:
+        return f"{samples.mean():.4g}"
+    mean, error = mean_and_standard_error(samples)
+    return plus_minus(float(mean), float(error))
+
+
 def _counts(values: Any) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
@@ -69,6 +79,8 @@ def _unlearning(tables: Tables) -> Verdict:
             "n_replicates": len(chain),
         },
         decided=agrees or len(chain) >= _REPLICATES,
+        measured=f"{_mean(lost)} of {chain[0].mean():.1f} lost; with real answers "
+        f"{_mean(control[0] - control[4])}",
     )
 
 
@@ -93,11 +105,12 @@ def _most_likely(frame: Any) -> tuple[bool, str, dict[str, float]]:
     )
 
 
-def _mixes(frame: Any) -> tuple[bool, str, dict[str, float]]:
+def _mixes(frame: Any) -> tuple[bool, str, dict[str, float], str]:
     """Whether an omitted tail is recovered, and a contradicted one only by a majority."""
     late = frame[frame["n_samples"] > 0.5 * frame["n_samples"].max()]
     keys = ["mix", "real_fraction", "replicate"]
-    most = late.groupby(keys)["n_learnt"].max().groupby(level=[0, 1]).mean()
+    each = late.groupby(keys)["n_learnt"].max()
+    most = each.groupby(level=[0, 1]).mean()
     teacher = float(frame.groupby("replicate")["teacher_learnt"].first().mean())
     omitting, relabelled = most.loc["omitting"], most.loc["relabelled"]
     minority = relabelled[relabelled.index < 0.5]
@@ -123,19 +136,32 @@ def _mixes(frame: Any) -> tuple[bool, str, dict[str, float]]:
             "minority": float(minority.max()),
             "majority": float(majority.min()),
         },
+        ", ".join(
+            f"{_mean(each.loc['relabelled', share])} at π = {share:g}"
+            for share in (minority.idxmax(), majority.idxmin())
+        ),
     )
 
 
 def _plateaus(tables: Tables) -> Verdict:
     steady, told, numbers = _most_likely(_table(tables, "gcd-generations"))
     frame = _table(tables, "gcd-recovery")
-    mixed, also, more = _mixes(frame)
+    mixed, also, more, shown = _mixes(frame)
     return verdict_of(
         steady and mixed,
         f"{told}; {also}.",
         {**numbers, **more},
         decided=(steady and mixed) or frame["replicate"].nunique() >= _REPLICATES,
+        measured=f"{shown}; teacher {more['teacher']:.1f}",
     )
+
+
+def _growth(chains: Any, share: float) -> Any:
+    """Perplexity of the last generation over that of the first, in each replicate."""
+    wide = chains[chains["real_fraction"] == share].pivot_table(
+        "perplexity", "replicate", "generation"
+    )
+    return wide[wide.columns.max()] / wide[0]
 
 
 def _text(tables: Tables) -> Verdict:
@@ -179,6 +205,9 @@ def _text(tables: Tables) -> Verdict:
             "largest_gain": max(gains.values()),
             **{f"spread_{writer}": spread for writer, spread in spreads.items()},
         },
+        measured="; ".join(
+            f"×{_mean(_growth(chains, share))} at π = {share:g}" for share in (0.0, 0.1)
+        ),
     )
 
 
@@ -255,6 +284,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         "11 or 12. One divisor at the bound of 95 % can come and go by chance.",
         experiments=("gcd-generations",),
         judge=_unlearning,
+        reported="skills lost (> 0); none with real answers (0)",
     ),
     _claim(
         24,
@@ -273,6 +303,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         "counts of trials jumped between 6 and 10: hence the largest.",
         experiments=("gcd-generations", "gcd-recovery"),
         judge=_plateaus,
+        reported="a contradicted tail comes back only for π > 1/2",
         tier="full",
     ),
     _claim(
@@ -310,6 +341,7 @@ TRAINED_CLAIMS: tuple[Claim, ...] = (
         "may do less than the noise of three chains.",
         experiments=("text-transformers",),
         judge=_large_model,
+        reported="about 2 % of original data mitigate collapse markedly",
         tier="full",
         expected=Outcome.NOT_RUN,
     ),

@@ -166,7 +166,7 @@ def _forms(tables: Tables) -> Verdict:
         f"Two forms of the law differ by at most {error:.1e} in {len(frame)} random mixtures; the "
         f"collapse term is at least {least:.2f} times its bound.",
         {"form_error": error, "least_over_bound": least, "n_settings": len(frame)},
-        measured=f"{least:.4f} times it or more; two forms equal to {significant(error, 2)}",
+        measured=f"{least:.4f} times it or more; two forms within {significant(error, 2)}",
     )
 
 

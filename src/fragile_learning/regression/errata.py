@@ -20,7 +20,14 @@ __all__ = ["ERRATA", "errata_table"]
 
 
 def errata_table() -> pd.DataFrame:
-    """Return all corrections, with columns id, place, printed, corrected and number."""
+    """Return all corrections, with columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> table = errata_table().set_index("id")
+    >>> table.loc["E3", "place"], table.loc["E3", "number"].partition(": ")[2]
+    ('after Theorem 4.1', 'printed 80, corrected 5')
+    """
     return errata_frame(ERRATA)
 
 

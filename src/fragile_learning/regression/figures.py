@@ -90,6 +90,16 @@ def risk_figure(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived, risk_curves
+    >>> table, curves = archived("ridge-sweep"), risk_curves("ridge-sweep", "full", n_points=9)
+    >>> figure = risk_figure(table, curves, x="ridge")
+    >>> figure.axes[0].get_legend_handles_labels()[1][:2]
+    ['clean labels', '$n$ = 1']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     _draw(axes, table, curves, x, legend=False)
@@ -130,6 +140,24 @@ def policies_figure(table: pd.DataFrame, curves: pd.DataFrame, *, generator_samp
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
+    >>> size = [100, 1000, 10000]
+    >>> policy = {"critical": [0.14, 0.07, 0.11], "fixed": [0.09, 0.06, 0.05]}
+    >>> curves = pd.concat(
+    ...     pd.DataFrame(
+    ...         {"policy": name, "n_generations": 1, "n_samples": size, "theory_total": risk}
+    ...     )
+    ...     for name, risk in policy.items()
+    ... )
+    >>> table = curves.assign(mean_total=curves["theory_total"], se_total=0.001)
+    >>> figure = policies_figure(table, curves, generator_samples=600)
+    >>> figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+    True
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2)
     titles = {
@@ -165,6 +193,16 @@ def designs_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived, risk_curves
+    >>> curves = risk_curves("over-parametrised", "full", n_points=3)
+    >>> figure = designs_figure(archived("over-parametrised"), curves)
+    >>> [axes.get_title() for axes in figure.axes]
+    ['one design for all generators', 'a fresh design for each']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2)
     titles = {True: "one design for all generators", False: "a fresh design for each"}
@@ -189,6 +227,15 @@ def saturation_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived
+    >>> figure = saturation_figure(archived("saturation"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ["generators' noise", 'excess risk']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2, 2.7)
     looks: dict[bool, dict[str, Any]] = {
@@ -233,6 +280,17 @@ def counterexample_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
+    >>> rows = [("simulated", 1.330, 0.002, "measured"), ("printed bound", 2.472, 0.0, "printed")]
+    >>> table = pd.DataFrame(rows, columns=["label", "value", "error", "kind"])
+    >>> figure = counterexample_figure(table)
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['simulated', 'printed bound']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 2.4)
     places = np.arange(len(table))[::-1]
@@ -281,6 +339,16 @@ def crossover_figure(table: pd.DataFrame, *, n_features: int) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived
+    >>> table = archived("generator-scaling")
+    >>> figure = crossover_figure(table, n_features=int(table["n_features"].iloc[0]))
+    >>> figure.axes[0].get_xscale(), figure.axes[0].get_yscale()
+    ('log', 'log')
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.4)
     x = table["n_samples"]
@@ -314,6 +382,16 @@ def projections_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived
+    >>> white = archived("projections").query("exponent == 0 and target_decay == 0")
+    >>> figure = projections_figure(white)
+    >>> figure.axes[0].get_xticks().tolist()
+    [1, 2, 3, 4]
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 2.9)
     axes.errorbar(
@@ -378,6 +456,17 @@ def kernel_figure(table: pd.DataFrame, *, generator_samples: int) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived
+    >>> table = archived("kernel-ridge").query("kernel == 'rbf'")
+    >>> samples = int(table["n_generator_samples"].iloc[0])
+    >>> figure = kernel_figure(table, generator_samples=samples)
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['30', '100', '300', '1,000']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2)
     generations = tuple(sorted({int(value) for value in table["n_generations"]}))
@@ -432,6 +521,15 @@ def features_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived
+    >>> figure = features_figure(archived("random-features"))
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['width 200', 'width 800', 'width 2,000']
+    >>> plt.close(figure)
     """
     return _by_width(table, "test error, clean labels")
 
@@ -447,5 +545,14 @@ def networks_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.regression.experiments import archived
+    >>> figure = networks_figure(archived("two-layer-networks"))
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['width 50', 'width 200', 'width 800']
+    >>> plt.close(figure)
     """
     return _by_width(table, "test error, clean labels")

@@ -126,6 +126,14 @@ class KernelProblem:
     ------
     TypeError, ValueError
         If the shapes do not fit together, or a value is not finite.
+
+    Examples
+    --------
+    >>> points = np.linspace(0.0, 1.0, 20)[:, None]
+    >>> kernel = partial(rbf_kernel, bandwidth=10.0)
+    >>> problem = KernelProblem(points, np.sin(points[:, 0]), points[:5], np.zeros(5), kernel)
+    >>> problem.kernel(problem.test, problem.pool).shape
+    (5, 20)
     """
 
     pool: Array
@@ -179,6 +187,14 @@ def kernel_problem(task: ImageTask, kernel: str) -> KernelProblem:
     References
     ----------
     Dohmatob, Feng, Kempe, 2024, appendix D.2.
+
+    Examples
+    --------
+    >>> from fragile_learning.datasets import load
+    >>> from fragile_learning.images import image_task
+    >>> problem = kernel_problem(image_task(load("digits"), n_train=100, n_test=50), "polynomial")
+    >>> problem.pool.shape, np.unique(problem.pool_labels).tolist()
+    ((100, 64), [0.0, 1.0])
     """
     choice("kernel", kernel, KERNELS)
     pool, test = task.train_images, task.test_images
@@ -243,6 +259,25 @@ def iterated_kernel_ridge(
     Notes
     -----
     One Cholesky factor for each size and policy, with all chain lengths as right-hand sides.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 200)[:, None]
+    >>> kernel = partial(rbf_kernel, bandwidth=4.0)
+    >>> problem = KernelProblem(x, np.sin(3.0 * x[:, 0]), x, np.sin(3.0 * x[:, 0]), kernel)
+    >>> errors = iterated_kernel_ridge(
+    ...     problem,
+    ...     n_generations=[0, 4],
+    ...     n_samples=[50, 200],
+    ...     n_generator_samples=50,
+    ...     ridges=[[1e-3], [1e-3]],
+    ...     generator_ridge=1e-3,
+    ...     noise_std=0.1,
+    ...     generator_noise_std=0.3,
+    ...     rng=0,
+    ... )
+    >>> errors.shape, bool((errors[1] > errors[0]).all())  # four generations are worse than none
+    ((2, 2, 1), True)
     """
     if not isinstance(problem, KernelProblem):
         raise TypeError(f"problem must be a KernelProblem, got {type(problem).__name__}")
@@ -326,6 +361,17 @@ def estimate_exponents(
     -----
     Biased where the fit reaches into the noise floor of the sample: keep the last rank well below
     ``N``. Labels are not centred.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> basis = np.linalg.qr(rng.standard_normal((400, 400)))[0]
+    >>> index = np.arange(1.0, 401.0)
+    >>> matrix = 400 * (basis * index**-2.0) @ basis.T  # eigenvalues j^-2
+    >>> labels = 20 * basis @ index**-1.5  # lambda_j c_j^2 = j^-(1 + 2 r beta) at r = 1/2
+    >>> beta, r = estimate_exponents(matrix, labels, ranks=(5, 50))
+    >>> round(beta, 2), round(r, 2)
+    (2.0, 0.5)
     """
     matrix = real_array("kernel_matrix", kernel_matrix, ndim=2)
     targets = real_array("labels", labels, ndim=1)

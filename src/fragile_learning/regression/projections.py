@@ -25,6 +25,14 @@ class ProjectedSignal(NamedTuple):
         ``w_0' Q_n w_0``, in squared units of the target.
     signal : ndarray, shape (n_replicates, N)
         ``w_0' Q_n' Sigma Q_n w_0``, in squared label units.
+
+    Examples
+    --------
+    >>> drawn = simulate_projections(Spectrum.isotropic(6), np.ones(6), [3, 2], 500, rng=0)
+    >>> bool(
+    ...     np.abs(drawn.overlap.mean(axis=0) - [3.0, 1.0]).max() < 0.2
+    ... )  # 6 * 3/6 and 6 * 3/6 * 2/6
+    True
     """
 
     overlap: Array

@@ -55,6 +55,12 @@ class BiasParts(NamedTuple):
         Their interference, of either sign. The paper's inequality says that it is not negative,
         which is false for some anisotropic spectra.
     total : float
+
+    Examples
+    --------
+    >>> parts = BiasParts(clean=0.02, delta=0.39, cross=0.10, total=0.51)
+    >>> bool(np.isclose(parts.clean + parts.delta + parts.cross, parts.total))
+    True
     """
 
     clean: float
@@ -304,6 +310,14 @@ def variance_per_generation(
     References
     ----------
     Dohmatob, Feng, Kempe, 2024, Theorem 4.3, equation (18).
+
+    Examples
+    --------
+    >>> white = Spectrum.isotropic(100)
+    >>> variance_per_generation(white, 50, [300, 1000], 0.0)  # shared designs: 1 / (phi_0 - 1)
+    array([1., 1.])
+    >>> round(variance_per_generation(white, 200, 300, 0.0), 6)  # phi_0 / (1 - phi_0)
+    1.0
     """
     size = whole_number("n_generator_samples", n_generator_samples)
     samples, penalty = np.broadcast_arrays(
@@ -405,6 +419,14 @@ def delta_bias(chain: Chain) -> float:
     References
     ----------
     Dohmatob, Feng, Kempe, 2024, equation (15); evaluated by the recursion of `excess_risk`.
+
+    Examples
+    --------
+    >>> from fragile_learning.regression.chain import Stage
+    >>> target = np.full(100, 0.1)
+    >>> chain = Chain(Spectrum.isotropic(100), target, [Stage(50), Stage(50), Stage(300)])
+    >>> round(delta_bias(chain), 6)  # two projections on half the space: 1 - 1/4
+    0.75
     """
     return bias_decomposition(chain).delta
 
@@ -434,6 +456,15 @@ def bias_decomposition(chain: Chain) -> BiasParts:
     References
     ----------
     Derived in the book (correction of Proposition F.5 of Dohmatob, Feng, Kempe, 2024).
+
+    Examples
+    --------
+    >>> from fragile_learning.regression.chain import Stage
+    >>> spectrum = Spectrum(np.repeat([1.0, 0.02], [30, 270]))
+    >>> target = np.repeat([0.0, 1.0], [30, 270]) / 5.4**0.5  # all in the weak directions
+    >>> parts = bias_decomposition(Chain(spectrum, target, [Stage(90), Stage(33)]))
+    >>> [round(part, 3) for part in parts]  # the total is below the clean bias
+    [1.694, 0.778, -1.139, 1.333]
     """
     _require_chain(chain)
     eigenvalues, student = chain.spectrum.eigenvalues, chain.student
@@ -576,6 +607,11 @@ def projection_first_moment(spectrum: Spectrum, n_samples: Sequence[int]) -> Arr
     References
     ----------
     Dohmatob, Feng, Kempe, 2024, Lemma F.7 (the printed form lacks the factor ``Sigma^n``).
+
+    Examples
+    --------
+    >>> projection_first_moment(Spectrum.isotropic(4, scale=2.0), [2, 2])  # (T/d)^2
+    array([0.25, 0.25, 0.25, 0.25])
     """
     moment = np.ones(spectrum.n_features)
     for count in whole_array("n_samples", n_samples):

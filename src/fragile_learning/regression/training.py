@@ -67,6 +67,24 @@ def train_chain(
     ------
     TypeError, ValueError
         If the shapes do not fit together, an argument is out of range, or the training diverged.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x, tests = rng.normal(size=(256, 4)), rng.normal(size=(64, 4))
+    >>> errors = train_chain(
+    ...     x,
+    ...     x[:, :2],
+    ...     tests,
+    ...     tests[:, :2],
+    ...     width=16,
+    ...     n_generations=2,
+    ...     n_epochs=5,
+    ...     noise_std=0.5,
+    ...     seeds=[0, 1, 2],
+    ... )
+    >>> errors.shape  # chains, generations
+    (3, 3)
     """
     arrays = {
         "train_images": train_images,

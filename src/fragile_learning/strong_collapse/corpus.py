@@ -44,6 +44,13 @@ class Corpus:
         The token that ends a story and fills the rest of its row.
     words : tuple of str
         The word-level vocabulary; empty if a tokenizer was used.
+
+    Examples
+    --------
+    >>> corpus = Corpus(np.array([[2, 3, 0], [4, 0, 0], [2, 4, 3]]), n_words=5)
+    >>> train, test = corpus.split(1, rng=0)
+    >>> train.shape, test.shape
+    ((2, 3), (1, 3))
     """
 
     stories: NDArray[np.int64]
@@ -84,7 +91,7 @@ def _files(path: Path) -> list[Path]:
 def read_stories(
     path: Path | str, *, separator: str = SEPARATOR, text_key: str = "text"
 ) -> Iterator[str]:
-    """Stories of a local corpus, one after the other, in the order of the files' names.
+    r"""Stories of a local corpus, one after the other, in the order of the files' names.
 
     Parameters
     ----------
@@ -102,6 +109,15 @@ def read_stories(
     ValueError
         If a file holds no story, is not UTF-8, or a line is no JSON object with a story; the
         message names the file and the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "stories.txt"
+    ...     _ = file.write_text("A cat.\n<|endoftext|>\nA dog.\n", encoding="utf-8")
+    ...     list(read_stories(file))
+    ['A cat.', 'A dog.']
     """
     for file in _files(Path(path)):
         n_stories = number = 0
@@ -152,7 +168,7 @@ def read_corpus(
     text_key: str = "text",
     max_stories: int | None = None,
 ) -> Corpus:
-    """Read a local corpus as token blocks.
+    r"""Read a local corpus as token blocks.
 
     Parameters
     ----------
@@ -186,6 +202,18 @@ def read_corpus(
     -----
     The whole corpus is held in memory as text and as tokens: 2 million stories of 200 words take
     some 6 GB.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "stories.txt"
+    ...     _ = file.write_text("a cat\n<|endoftext|>\na dog\n", encoding="utf-8")
+    ...     corpus = read_corpus(file, context=4)
+    >>> corpus.words
+    ('<|endoftext|>', '<|unknown|>', 'a', 'cat', 'dog')
+    >>> corpus.stories.tolist()
+    [[2, 3, 0, 0], [2, 4, 0, 0]]
     """
     length = whole_number("context", context)
     size = whole_number("n_words", n_words, minimum=3)
@@ -264,6 +292,13 @@ def load_gpt2(folder: Path | str, *, context: int | None = None, device: str = "
         If PyTorch or transformers is not there.
     FileNotFoundError, ValueError
         If the folder holds no GPT-2 that can be read whole; the message names it.
+
+    Examples
+    --------
+    >>> load_gpt2("no-such-folder")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: no-such-folder: no folder with a config.json
     """
     place = Path(folder)
     if not (place / "config.json").is_file():

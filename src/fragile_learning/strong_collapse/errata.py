@@ -21,7 +21,14 @@ __all__ = ["ERRATA", "errata_table"]
 
 
 def errata_table() -> pd.DataFrame:
-    """Return all corrections, with columns id, place, printed, corrected and number."""
+    """Return all corrections, with columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> table = errata_table()
+    >>> table.columns.tolist()
+    ['id', 'place', 'printed', 'corrected', 'number']
+    """
     return errata_frame(ERRATA)
 
 

@@ -51,7 +51,7 @@ def _share(value: float) -> str:
 
 
 def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """Risk against samples, for least squares (above) and for a power law with ridge (below).
+    r"""Risk against samples, for least squares (above) and for a power law with ridge (below).
 
     Parameters
     ----------
@@ -63,6 +63,16 @@ def sample_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.curves import curves
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = sample_figure(archived("sample-sweep"), curves("sample-sweep", "full"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['least squares', 'power law, ridge $\\lambda = 1/n$']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2)
     titles = {"least squares": "least squares", "ridge 1/n": r"power law, ridge $\lambda = 1/n$"}
@@ -106,6 +116,16 @@ def width_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.curves import curves
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = width_figure(archived("width-sweep"), curves("width-sweep", "full"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['$d$ = 600, $n$ = 500', '$d$ = 300, $n$ = 500']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2)
     sizes = sorted(set(table["n_features"]), reverse=True)
@@ -172,6 +192,16 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.curves import curves
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = pareto_figure(archived("pareto"), curves("pareto", "full"))
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['50 of 500 labels synthetic', '250 of 500 labels synthetic']
+    >>> plt.close(figure)
     """
     import matplotlib as mpl
 
@@ -232,7 +262,7 @@ def pareto_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
 
 def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """Risk of weighted least squares against the weight, beside the reported formula.
+    r"""Risk of weighted least squares against the weight, beside the reported formula.
 
     Parameters
     ----------
@@ -242,6 +272,16 @@ def weight_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.curves import curves
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = weight_figure(archived("weights"), curves("weights", "full"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['weight $\\alpha$ of the synthetic half']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     look = {"color": PALETTE["mixed"], "linestyle": "-", "marker": "o"}
@@ -284,6 +324,15 @@ def iterative_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = iterative_figure(archived("iterative-mixing").query("n_samples == 400"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['round']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     looks: dict[str, dict[str, Any]] = {
@@ -308,7 +357,7 @@ def iterative_figure(table: pd.DataFrame) -> Figure:
 
 
 def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """Risk against ridge on real labels (above) and on a mixture (below), for growing data.
+    r"""Risk against ridge on real labels (above) and on a mixture (below), for growing data.
 
     Parameters
     ----------
@@ -320,6 +369,16 @@ def ridge_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.curves import curves
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = ridge_figure(archived("best-ridge"), curves("best-ridge", "full"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['ridge $\\lambda$', 'ridge $\\lambda$', 'ridge $\\lambda$']
+    >>> plt.close(figure)
     """
     shares = sorted(set(curves["synthetic_fraction"]))
     figure, axes_list = panels(len(shares), 2.7)
@@ -365,6 +424,16 @@ def help_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.curves import curves
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = help_figure(archived("helpful-synthetic"), curves("helpful-synthetic", "full"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['synthetic samples $n_2$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     for size, look in looks_of(curves["relative_shift"]).items():
@@ -417,6 +486,15 @@ def image_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = image_figure(archived("image-mixing").query("data_used == 'digits'"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['images $n$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     rows: Any = table
@@ -463,6 +541,15 @@ def image_width_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = image_width_figure(archived("image-width").query("data_used == 'digits'"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['width $m$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.6)
     rows: Any = table.assign(gap=table["error"] - table["clean_error"])
@@ -494,6 +581,15 @@ def network_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = network_figure(archived("two-layer-networks"))
+    >>> len(figure.axes), figure.axes[0].get_xlabel()
+    (4, 'width $m$')
+    >>> plt.close(figure)
     """
     rows: Any = table
     sizes = sorted(set(rows["n_samples"]))
@@ -519,6 +615,15 @@ def markov_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = markov_figure(archived("markov-chain"))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['tokens']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     rows: Any = table
@@ -543,6 +648,15 @@ def story_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.strong_collapse.experiments import archived
+    >>> figure = story_figure(archived("stories"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['1 layer', '2 layers', '4 layers']
+    >>> plt.close(figure)
     """
     rows: Any = table
     depths = sorted(set(rows["n_layers"]))

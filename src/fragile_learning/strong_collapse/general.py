@@ -120,7 +120,17 @@ def general_excess_risk(
 def limit(
     groups: Sequence[Group], counts: Array, w: Array, test: Array, *, ridge: float, width: float
 ) -> MixtureRisk:
-    """Compute `general_excess_risk` of checked groups; the counts need not be whole numbers."""
+    """Compute `general_excess_risk` of checked groups; the counts need not be whole numbers.
+
+    Examples
+    --------
+    >>> real = Group(10, np.ones(4), noise_std=0.5)
+    >>> groups, target, test = checked_problem([real], np.ones(4), np.ones(4))
+    >>> counts = np.array([10.5])  # half a sample, for a derivative in the number of samples
+    >>> risk = limit(groups, counts, target, test, ridge=0.0, width=np.inf)
+    >>> round(float(risk.variance), 4) == round(0.25 * 4 / (10.5 - 4), 4)
+    True
+    """
     total = float(counts.sum())
     used = [i for i, group in enumerate(groups) if group.weight > 0.0 and counts[i] > 0.0]
     sources = [groups[i] for i in used]
@@ -146,7 +156,14 @@ def limit(
 def checked_problem(
     groups: Sequence[Group], target: ArrayLike, test_covariance: ArrayLike
 ) -> tuple[list[Group], Array, Array]:
-    """Check groups, target and test covariance against each other; covariances of one shape."""
+    """Check groups, target and test covariance against each other; covariances of one shape.
+
+    Examples
+    --------
+    >>> groups, target, test = checked_problem([Group(10, [1.0, 2.0])], [1, 0], [1.0, 1.0])
+    >>> groups[0].n_samples, target.tolist(), test.shape
+    (10, [1.0, 0.0], (2,))
+    """
     try:
         sources = list(groups)
     except TypeError:

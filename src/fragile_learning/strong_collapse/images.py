@@ -36,6 +36,13 @@ class MixingErrors(NamedTuple):
         Of the same models fitted to real labels only.
     generator : float
         Of the model that wrote the synthetic labels.
+
+    Examples
+    --------
+    >>> errors = MixingErrors(np.array([[[0.1, 0.2]]]), np.array([[0.1]]), 0.45)
+    >>> gap = errors.mixed - errors.clean[..., None]  # widths, sizes, shares
+    >>> gap.round(3).tolist()
+    [[[0.0, 0.1]]]
     """
 
     mixed: Array

@@ -279,6 +279,12 @@ def random_transitions(
     -------
     ndarray, shape (n_words, n_words)
         Rows sum to 1.
+
+    Examples
+    --------
+    >>> chain = random_transitions(5, rng=0)
+    >>> chain.shape, bool(np.allclose(chain.sum(axis=1), 1.0))
+    ((5, 5), True)
     """
     size = whole_number("n_words", n_words, minimum=2)
     alpha = real_number("concentration", concentration, minimum=0.0, open_minimum=True)
@@ -457,6 +463,13 @@ class Choice:
         >= 0, in proportion to the probabilities; a row for each word of the parent, if any.
     parent : str, optional
         Name of the choice that this one depends on.
+
+    Examples
+    --------
+    >>> animal = Choice("animal", ("cat", "dog"), [3, 1])
+    >>> sound = Choice("sound", ("purrs", "barks"), [[1, 0], [0, 1]], parent="animal")
+    >>> sound.weights.tolist()  # a cat always purrs
+    [[1.0, 0.0], [0.0, 1.0]]
     """
 
     name: str

@@ -176,7 +176,16 @@ def iterate_mixing(
 def checked_iteration(
     mixture: Mixture, n_rounds: int, initial_error: float | None, reuse_real: bool
 ) -> tuple[int, float]:
-    """Check the arguments of `iterate_mixing`; the number of rounds and the first error."""
+    """Check the arguments of `iterate_mixing`; the number of rounds and the first error.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse.settings import white_mixture
+    >>> mixture = white_mixture(n_features=4, n_samples=40, n_synthetic=20, shift_size=0.5)
+    >>> rounds, first = checked_iteration(mixture, 3, None, reuse_real=True)
+    >>> rounds, round(first, 12)  # the shift is the first error
+    (3, 0.5)
+    """
     exact_excess_risk(mixture)  # checks the mixture
     d = mixture.spectrum.n_features
     if reuse_real and mixture.n_real <= d + 1:

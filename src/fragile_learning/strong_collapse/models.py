@@ -23,6 +23,16 @@ class Scorer(nn.Module):
     ----------
     n_words, context, end : int
         Vocabulary, longest story, and the token that begins and ends a story.
+
+    Examples
+    --------
+    >>> class Uniform(Scorer):
+    ...     n_words, context = 4, 3
+    ...
+    ...     def logits(self, tokens):
+    ...         return torch.zeros(*tokens.shape, self.n_words)
+    >>> Uniform().token_losses(torch.tensor([[2, 0, 0]])).exp()  # nothing is asked after the end
+    tensor([[4., 4., 1.]])
     """
 
     n_words: int
@@ -129,6 +139,17 @@ class HuggingFaceScorer(Scorer):
     network : torch.nn.Module
         Its dropout is switched off: it would draw from the global random state.
     n_words, context, end : int
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> class Uniform(nn.Module):  # in place of a network of the library
+    ...     def forward(self, input_ids, past_key_values=None, use_cache=False):
+    ...         logits = torch.zeros(*input_ids.shape, 4)
+    ...         return SimpleNamespace(logits=logits, past_key_values=past_key_values)
+    >>> model = HuggingFaceScorer(Uniform(), n_words=4, context=3, end=0)
+    >>> model.token_losses(torch.tensor([[2, 0, 0]])).exp()
+    tensor([[4., 4., 1.]])
     """
 
     def __init__(self, network: nn.Module, n_words: int, context: int, end: int) -> None:

@@ -35,7 +35,14 @@ Array = NDArray[np.float64]
 
 
 class Problem(NamedTuple):
-    """Arguments of `theory.general_excess_risk`."""
+    """Arguments of `theory.general_excess_risk`.
+
+    Examples
+    --------
+    >>> risk = setting("G3").limit()
+    >>> round(risk.collapse, 6), GOLDEN["G3"][2]
+    (0.027838, 0.027838)
+    """
 
     groups: tuple[Group, ...]
     target: Array
@@ -73,7 +80,15 @@ def _with(group: Group, **change: Any) -> Group:
 
 
 def problem_of(mixture: Mixture) -> Problem:
-    """Return a mixture as a problem of several groups."""
+    """Return a mixture as a problem of several groups.
+
+    Examples
+    --------
+    >>> mixture = white_mixture(n_features=40, n_samples=400, n_synthetic=200)
+    >>> problem = problem_of(mixture)
+    >>> len(problem.groups), round(float(problem.limit().collapse), 4)
+    (2, 0.2778)
+    """
     values = mixture.spectrum.eigenvalues
     return Problem(mixture.groups, mixture.target, values, mixture.ridge, mixture.width)
 
@@ -107,7 +122,14 @@ def white_mixture(
     width: int | None = None,
     synthetic_weight: float | None = None,
 ) -> Mixture:
-    """White features, unit signal, a random shift of the given size ``c^2`` in all directions."""
+    """White features, unit signal, a random shift of the given size ``c^2`` in all directions.
+
+    Examples
+    --------
+    >>> mixture = white_mixture(n_features=100, n_samples=1000, n_synthetic=100)
+    >>> mixture.synthetic_fraction, round(mixture.shift_size, 12)
+    (0.1, 1.0)
+    """
     return Mixture(
         Spectrum.isotropic(n_features),
         np.full(n_features, n_features**-0.5),
@@ -214,7 +236,14 @@ def setting(name: str) -> Problem:
 
 
 def power_law_mixture(*, n_features: int, n_samples: int, ridge: float, fraction: float) -> Mixture:
-    """Eigenvalues j^-1.5, target and shift of unit size with coefficients j^-0.5, noise 0.3."""
+    """Eigenvalues j^-1.5, target and shift of unit size with coefficients j^-0.5, noise 0.3.
+
+    Examples
+    --------
+    >>> mixture = power_law_mixture(n_features=50, n_samples=200, ridge=0.01, fraction=0.25)
+    >>> mixture.n_synthetic, round(mixture.shift_size, 12)
+    (50, 1.0)
+    """
     j = np.arange(1.0, n_features + 1.0)
     square = j**-0.5 / np.sum(j**-2.0)
     synthetic = round(n_samples * fraction)
@@ -236,6 +265,14 @@ def sampled_mixture(
     """Mixture of the experiment ``sample-sweep``.
 
     ``"least squares"``: white features, noise 1, no ridge; ``"ridge 1/n"``: a power law.
+
+    Examples
+    --------
+    >>> mixture = sampled_mixture(
+    ...     policy="ridge 1/n", n_features=50, n_samples=200, synthetic_fraction=0.1
+    ... )
+    >>> mixture.ridge, mixture.n_synthetic
+    (0.005, 20)
     """
     choice("policy", policy, ("least squares", "ridge 1/n"))
     if policy == "ridge 1/n":

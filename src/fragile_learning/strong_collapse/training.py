@@ -43,6 +43,11 @@ class TrainingConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> TrainingConfig(learning_rate=1e-3).warmup_steps
+    50
     """
 
     learning_rate: float = 4e-3
@@ -69,6 +74,13 @@ def epochs(stories: ArrayLike, batch_size: int, *, rng: Rng) -> Iterable[NDArray
     batch_size : int
         In [1, n_stories]. An incomplete last batch of an epoch is left out.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> stories = np.arange(5)[:, None]
+    >>> batches = itertools.islice(epochs(stories, 2, rng=0), 4)  # two batches an epoch
+    >>> [batch.shape for batch in batches]
+    [(2, 1), (2, 1), (2, 1), (2, 1)]
     """
     array = np.asarray(stories)
     batch = whole_number("batch_size", batch_size, maximum=len(array))
@@ -100,6 +112,15 @@ def mixed_stream(
     batch_size : int
         >= 1; the last batch may be smaller.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> real, synthetic = np.zeros((1000, 1), int), np.ones((1000, 1), int)
+    >>> share = [
+    ...     np.concatenate(list(mixed_stream(real, synthetic, p2, 32, rng=0))) for p2 in (0.1, 0.3)
+    ... ]
+    >>> bool((share[0] <= share[1]).all()), bool(abs(share[1].mean() - 0.3) < 0.06)
+    (True, True)
     """
     first, second = np.asarray(real), np.asarray(synthetic)
     if first.shape != second.shape:
@@ -150,6 +171,21 @@ def train_online(
     rate after the warm-up, with the averaged weights standing in for a decay of the rate. A cosine
     decay would need a run for each budget. Without randomness of its own; on the CPU the same
     weights and batches give the same result, number of threads unchanged.
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse.models import GPT, GPTConfig
+    >>> config = GPTConfig(n_words=5, context=4, n_layers=1, width=8)
+    >>> model = GPT(config, generator=torch.Generator().manual_seed(0))
+    >>> stories = np.array([[1, 2, 3, 0]] * 8)
+    >>> found = train_online(
+    ...     model,
+    ...     epochs(stories, 8, rng=0),
+    ...     token_budgets=[0, 3000],
+    ...     evaluate=lambda model: log_probability(model, stories[:1])[0],
+    ... )
+    >>> bool(found[1] > 0.5 * found[0])  # from log-probability -6.6 to above half of it
+    True
     """
     settings = config or TrainingConfig()
     goals = [whole_number("token_budgets", budget, minimum=0) for budget in token_budgets]
@@ -240,5 +276,14 @@ def log_probability(model: Scorer, stories: ArrayLike) -> NDArray[np.float64]:
     ----------
     model : Scorer
     stories : array_like of int, shape (n_stories, time)
+
+    Examples
+    --------
+    >>> from fragile_learning.strong_collapse.models import GPT, GPTConfig
+    >>> config = GPTConfig(n_words=5, context=4, n_layers=1, width=8)
+    >>> model = GPT(config, generator=torch.Generator().manual_seed(0))
+    >>> found = log_probability(model, [[1, 2, 0, 0], [1, 2, 3, 0]])
+    >>> found.shape, bool((found < 0).all())
+    ((2,), True)
     """
     return model.log_probability(torch.as_tensor(np.asarray(stories))).numpy()

@@ -19,7 +19,13 @@ __all__ = ["ERRATA", "errata_table"]
 
 
 def errata_table() -> pd.DataFrame:
-    """Return all cautions, with columns id, place, printed, corrected and number."""
+    """Return all cautions, with columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> errata_table().columns.tolist()
+    ['id', 'place', 'printed', 'corrected', 'number']
+    """
     return errata_frame(ERRATA)
 
 

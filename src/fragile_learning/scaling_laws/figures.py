@@ -93,6 +93,16 @@ def cut_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.curves import curves
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = cut_figure(archived("cut"), curves("cut"))
+    >>> figure.axes[0].get_legend_handles_labels()[1][:3]
+    ['nothing cut', '$T^*$', '$k$ = 1,000']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     clean = rows_of(curves, rank=curves["rank"].max())
@@ -125,6 +135,16 @@ def narrow_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.curves import curves
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = narrow_figure(archived("narrow"), curves("narrow"))
+    >>> len(figure.axes[0].get_legend_handles_labels()[1])  # exponents
+    3
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     for narrowed, look in looks_of(curves["narrowed_exponent"]).items():
@@ -150,6 +170,15 @@ def top_p_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = top_p_figure(archived("top-p"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error floor']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     shown = [mass for mass in (0.8, 0.9, 0.95, 0.99) if mass in set(table["top_p"])]
@@ -218,6 +247,15 @@ def generations_figure(table: pd.DataFrame, drawn: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = generations_figure(archived("growth"), archived("chain"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error $E$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     line = rows_of(table, tail_exponent=_EXPONENT, n_samples=_SIZE)
@@ -248,6 +286,15 @@ def skills_figure(table: pd.DataFrame, drawn: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = skills_figure(archived("growth"), archived("chain"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['items left $K$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     lines = rows_of(table, n_samples=_SIZE)
@@ -278,6 +325,16 @@ def mix_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.curves import curves
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = mix_figure(archived("mix"), curves("mix"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error $E$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.2)
     looks = looks_of(curves["real_fraction"], falling=True, skip=1)
@@ -326,6 +383,16 @@ def acquisition_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.curves import curves
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = acquisition_figure(archived("tail-acquisition"), curves("tail-acquisition"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error $E$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     looks = looks_of(curves["n_tail_from"], skip=1)
@@ -352,7 +419,7 @@ def acquisition_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
 
 def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """Worth (above) and error of an endless chain with real samples in each generation.
+    r"""Worth (above) and error of an endless chain with real samples in each generation.
 
     Parameters
     ----------
@@ -362,6 +429,16 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.curves import curves
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = regular_figure(archived("regular-real"), curves("regular-real"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['worth $\\Theta_\\infty/T_0$', 'error $E$ at $T_0$ = 2,000']
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 3.4)
     one = rows_of(curves, tail_exponent=_EXPONENT)
@@ -409,7 +486,7 @@ def regular_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
 
 
 def bigram_figure(table: pd.DataFrame) -> Figure:
-    """Total variation times its power of the samples (above); how far the laws are off (below).
+    r"""Total variation times its power of the samples (above); how far the laws are off (below).
 
     Parameters
     ----------
@@ -419,6 +496,15 @@ def bigram_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = bigram_figure(archived("bigram"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['total variation $\\times\\ n^c$', 'relative error of the law']
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 3.6)
     looks = looks_of((1.2, 1.5, 1.8, 3.0), skip=1)
@@ -448,7 +534,7 @@ def bigram_figure(table: pd.DataFrame) -> Figure:
 
 
 def context_figure(table: pd.DataFrame) -> Figure:
-    """Error of a bigram model over its row's power of the samples, by the law of contexts.
+    r"""Error of a bigram model over its row's power of the samples, by the law of contexts.
 
     Parameters
     ----------
@@ -458,6 +544,15 @@ def context_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = context_figure(archived("contexts"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error $\\times\\ T^c$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     rows = rows_of(table, tail_exponent=_EXPONENT)
@@ -493,6 +588,16 @@ def memory_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.curves import curves
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = memory_figure(archived("memory"), curves("memory"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error $E$']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     first = curves.drop_duplicates("n_samples")
@@ -528,6 +633,15 @@ def dimension_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = dimension_figure(archived("memory-exponents"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['error $E$', 'error $E$']
+    >>> plt.close(figure)
     """
     exponents = sorted(set(table["tail_exponent"]))
     figure, axes_list = panels(len(exponents), 3.4)
@@ -582,6 +696,15 @@ def divisors_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = divisors_figure(archived("gcd-generations"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ["learning from the last one's answers", 'learning from true answers']
+    >>> plt.close(figure)
     """
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Patch
@@ -666,6 +789,15 @@ def chains_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = chains_figure(archived("gcd-generations"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['divisors known', 'divisors known']
+    >>> plt.close(figure)
     """
     sampled: Any = rows_of(table, temperature=1.0, operands="uniform")
     shares = looks_of(sampled["real_fraction"], falling=True)
@@ -704,6 +836,15 @@ def recovery_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = recovery_figure(archived("gcd-recovery"))
+    >>> figure.axes[0].get_title()
+    "the teacher's pairs omit what it does not know"
+    >>> plt.close(figure)
     """
     titles = {
         "omitting": "the teacher's pairs omit what it does not know",
@@ -739,6 +880,15 @@ def text_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = text_figure(archived("text-generations"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['perplexity on real text', 'different words']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2, 3.2)
     columns = {"perplexity": "perplexity on real text", "n_types": "different words"}
@@ -765,6 +915,15 @@ def text_scaling_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.scaling_laws.experiments import archived
+    >>> figure = text_scaling_figure(archived("text-scaling"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['perplexity on real text']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     real = {"color": PALETTE["real"], "linestyle": "-", "marker": "o"}

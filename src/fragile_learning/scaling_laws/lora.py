@@ -67,6 +67,11 @@ class LoraConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> LoraConfig(rank=4).scale
+    16.0
     """
 
     rank: int = 8
@@ -98,6 +103,11 @@ def token_blocks(text: str, folder: Path | str, length: int) -> Integers:
         With a Hugging Face tokenizer.
     length : int
         >= 2.
+
+    Examples
+    --------
+    >>> token_blocks("To be, or not to be.", "folder-of-gpt2", 4)  # doctest: +SKIP
+    array([[2514,  307,   11,  393]])
     """
     size, reader = whole_number("length", length, minimum=2), load_tokenizer(folder)
     tokens = np.array(reader(text, add_special_tokens=False)["input_ids"], dtype=np.int64)
@@ -140,6 +150,20 @@ def perplexity(model: Any, blocks: ArrayLike, *, n_prompt: int = 1, batch_size: 
         In [1, length - 1].
     batch_size : int
         Blocks at a time, >= 1.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import torch
+    >>> class Uniform(torch.nn.Module):  # in place of weights of your own
+    ...     config, device = SimpleNamespace(vocab_size=4), "cpu"
+    ...
+    ...     def forward(self, input_ids, past_key_values=None, use_cache=False):
+    ...         logits = torch.zeros(*input_ids.shape, 4)
+    ...         return SimpleNamespace(logits=logits, past_key_values=None)
+
+    >>> round(perplexity(Uniform(), [[0, 1, 2], [3, 3, 3]]), 6)
+    4.0
     """
     torch = optional_module("torch")
     rows = _blocks("blocks", blocks, model.config.vocab_size, 2)
@@ -173,6 +197,12 @@ def fine_tune(
     -------
     torch.nn.Module
         The model of the same kind, without adapters.
+
+    Examples
+    --------
+    >>> blocks = token_blocks(text, "folder-of-gpt2", 128)  # doctest: +SKIP
+    >>> model = load_causal_lm("folder-of-gpt2")  # doctest: +SKIP
+    >>> tuned = fine_tune(model, blocks, LoraConfig(n_steps=100), rng=0)  # doctest: +SKIP
     """
     torch, peft, generator = optional_module("torch"), optional_module("peft"), as_generator(rng)
     rows = _blocks("blocks", blocks, model.config.vocab_size, 2)
@@ -255,6 +285,20 @@ def continuations(
     Returns
     -------
     ndarray of int64, shape (n_prompts, n_new)
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import torch
+    >>> class Uniform(torch.nn.Module):  # in place of weights of your own
+    ...     config, device = SimpleNamespace(vocab_size=4), "cpu"
+    ...
+    ...     def forward(self, input_ids, past_key_values=None, use_cache=False):
+    ...         logits = torch.zeros(*input_ids.shape, 4)
+    ...         return SimpleNamespace(logits=logits, past_key_values=None)
+
+    >>> continuations(Uniform(), [[0, 1], [2, 3]], 5, rng=0).shape
+    (2, 5)
     """
     torch, generator = optional_module("torch"), as_generator(rng)
     rows = _blocks("prompts", prompts, model.config.vocab_size)
@@ -298,7 +342,13 @@ def _draw(
 
 
 class LoraGeneration(NamedTuple):
-    """A model of a chain."""
+    """A model of a chain.
+
+    Examples
+    --------
+    >>> LoraGeneration(model=None, perplexity=12.5, n_types=900).perplexity
+    12.5
+    """
 
     model: Any
     perplexity: float  # of the continuations of the held-out blocks
@@ -343,6 +393,14 @@ def lora_generations(
     ------
     LoraGeneration
         ``n_generations + 1`` of them. Only the last two models are in memory at a time.
+
+    Examples
+    --------
+    >>> blocks = token_blocks(text, "folder-of-gpt2", 128)  # doctest: +SKIP
+    >>> chain = lora_generations(  # doctest: +SKIP
+    ...     "folder-of-gpt2", blocks[:-20], blocks[-20:], 3, real_fraction=0.02, rng=0
+    ... )
+    >>> perplexities = [one.perplexity for one in chain]  # doctest: +SKIP
     """
     count, generator = whole_number("n_generations", n_generations, minimum=0), as_generator(rng)
     share = real_number("real_fraction", real_fraction, minimum=0.0, maximum=1.0)

@@ -23,6 +23,11 @@ class ClassifierConfig:
     base, length, n_classes, width, n_layers, n_heads : int
         Different digits (>= 2), digits in a row, classes (>= 2); the others are >= 1, and
         ``n_heads`` divides ``width``.
+
+    Examples
+    --------
+    >>> ClassifierConfig(base=10, length=6, width=32).n_classes
+    101
     """
 
     base: int = 60

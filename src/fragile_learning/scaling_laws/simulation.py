@@ -49,7 +49,14 @@ _MOST = 10**15  # samples: sums of counts stay exact in floats
 
 
 class Known(NamedTuple):
-    """What a model knows: its test error on the real law, and its number of items."""
+    """What a model knows: its test error on the real law, and its number of items.
+
+    Examples
+    --------
+    >>> known = Known(error=np.array([0.4, 0.2]), items=np.array([9.0, 31.0]))
+    >>> round(float(known.error.mean()), 6), float(known.items.mean())
+    (0.3, 20.0)
+    """
 
     error: Array
     items: Array

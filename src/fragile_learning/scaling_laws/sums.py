@@ -249,6 +249,13 @@ def log_sum(
     Returns
     -------
     ndarray, shape (size,)
+
+    Examples
+    --------
+    >>> ends = [(np.ones(1), 1.0), (np.full(1, 1e6), 1.0)]
+    >>> total = log_sum(lambda y: np.exp(-2.0 * y), 1, 2.0, ends)
+    >>> abs(float(total[0]) - np.pi**2 / 6.0) < 1e-12
+    True
     """
     stop = first_smooth_rank(exponent) if stop is None else stop
     a = np.full(size, float(stop))

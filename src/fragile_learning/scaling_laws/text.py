@@ -75,6 +75,12 @@ class Corpus:
         Each passage begins with `MARK`.
     words : tuple of str
         The vocabulary: the mark, then all words in the order of the alphabet.
+
+    Examples
+    --------
+    >>> corpus = Corpus.of(["To be.", "Or not to be?"], name="a line")
+    >>> corpus.name, corpus.n_words, len(corpus.tokens)
+    ('a line', 7, 10)
     """
 
     name: str
@@ -197,7 +203,7 @@ class Corpus:
 
 
 def read_corpus(source: Path | str = "auto") -> Corpus:
-    """Read a local text.
+    r"""Read a local text.
 
     Parameters
     ----------
@@ -220,6 +226,16 @@ def read_corpus(source: Path | str = "auto") -> Corpus:
         If it is not there.
     ValueError
         If a file is damaged or holds no text; the message names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "lines.txt"
+    ...     _ = file.write_text("To be.\n\nOr not to be?", encoding="utf-8")
+    ...     corpus = read_corpus(file)
+    >>> corpus.name, corpus.words[:3]
+    ('lines.txt', ('<p>', '.', '?'))
     """
     if source not in CORPORA:
         return Corpus.of(_file(Path(source)), Path(source).name)
@@ -414,7 +430,15 @@ class Bigram:
 
 
 class TextGeneration(NamedTuple):
-    """A model of a chain."""
+    """A model of a chain.
+
+    Examples
+    --------
+    >>> corpus = Corpus.of(["To be.", "Or not to be?"])
+    >>> one = TextGeneration(Bigram([corpus.tokens], corpus.n_words), perplexity=3.0, n_types=7)
+    >>> one.model.n_types == one.n_types
+    True
+    """
 
     model: Bigram
     perplexity: float  # of the held-out real text
@@ -451,6 +475,14 @@ def text_generations(
     ------
     TextGeneration
         ``n_generations + 1`` of them.
+
+    Examples
+    --------
+    >>> corpus = Corpus.of(f"the {word} was here." for word in "abcdefgh" * 30)
+    >>> chain = text_generations(corpus, corpus, 30, n_tokens=60, rng=0)
+    >>> words = [one.n_types for one in chain]
+    >>> len(words), words[-1] < words[0]  # rare words die out
+    (31, True)
     """
     count = whole_number("n_generations", n_generations, minimum=0)
     size = whole_number("n_tokens", n_tokens, maximum=len(corpus.tokens))

@@ -82,6 +82,12 @@ def text_batches(tokens: ArrayLike, context: int, batch_size: int, *, rng: Rng) 
     Yields
     ------
     tuple of ndarray of int64, shape (batch_size, context) each
+
+    Examples
+    --------
+    >>> rows, nexts = next(text_batches(np.arange(100), context=4, batch_size=3, rng=0))
+    >>> rows.shape, bool((nexts == rows + 1).all())
+    ((3, 4), True)
     """
     length = whole_number("context", context)
     text = _tokens("tokens", tokens, np.iinfo(np.int64).max, length + 1)
@@ -126,6 +132,16 @@ def train_text_model(
     ------
     TypeError, ValueError
         If tokens are not as stated, or the loss is not finite.
+
+    Examples
+    --------
+    >>> corpus = Corpus.of(["to be or not to be."] * 40)
+    >>> network = GPTConfig(n_words=corpus.n_words, context=8, n_layers=1, width=16, n_heads=2)
+    >>> config = TrainingConfig(n_steps=60, batch_size=16, learning_rate=1e-2, warmup_steps=5)
+
+    >>> model = train_text_model(corpus.tokens, network, config, rng=0)
+    >>> perplexity(model, corpus.tokens) < 2.0  # of 6 words
+    True
     """
     text, generator = _tokens("tokens", tokens, network.n_words, 2), as_generator(rng)
     model = GPT(network, generator=_torch_generator(generator)).to(device)
@@ -146,6 +162,13 @@ def perplexity(model: GPT, tokens: ArrayLike, *, batch_size: int = 64) -> float:
         At least 2, in the vocabulary of the model.
     batch_size : int
         Windows at a time, >= 1.
+
+    Examples
+    --------
+    >>> config = GPTConfig(n_words=6, context=8, n_layers=1, width=8, n_heads=1)
+    >>> model = GPT(config, generator=torch.Generator().manual_seed(0))
+    >>> 4.0 < perplexity(model, [0, 1, 2, 3, 4, 5] * 5) < 9.0  # untrained: about 6 words
+    True
     """
     text = _tokens("tokens", tokens, model.n_words, 2)
     losses = model.stream_losses(torch.from_numpy(text), batch_size=batch_size)
@@ -180,6 +203,13 @@ def write_text(
     Returns
     -------
     ndarray of int64, shape (n_tokens,)
+
+    Examples
+    --------
+    >>> config = GPTConfig(n_words=6, context=8, n_layers=1, width=8, n_heads=1)
+    >>> model = GPT(config, generator=torch.Generator().manual_seed(0))
+    >>> write_text(model, 20, n_chains=2, rng=0).shape
+    (20,)
     """
     size = whole_number("n_tokens", n_tokens, minimum=0)
     most = max(1, size // model.context)
@@ -200,7 +230,15 @@ def write_text(
 
 
 class TransformerGeneration(NamedTuple):
-    """A model of a chain."""
+    """A model of a chain.
+
+    Examples
+    --------
+    >>> text = np.array([0, 1, 2, 1])
+    >>> one = TransformerGeneration(model=None, perplexity=3.0, n_types=3, text=text)
+    >>> len(np.unique(one.text)) == one.n_types
+    True
+    """
 
     model: GPT
     perplexity: float  # of the held-out real text
@@ -253,6 +291,18 @@ def transformer_generations(
     ------
     TransformerGeneration
         ``n_generations + 1`` of them.
+
+    Examples
+    --------
+    >>> corpus = Corpus.of(["to be or not to be."] * 40)
+    >>> network = GPTConfig(n_words=corpus.n_words, context=8, n_layers=1, width=16, n_heads=2)
+    >>> config = TrainingConfig(n_steps=60, batch_size=16, learning_rate=1e-2, warmup_steps=5)
+
+    >>> chain = transformer_generations(
+    ...     corpus, corpus, 1, n_tokens=200, network=network, config=config, rng=0
+    ... )
+    >>> [len(one.text) for one in chain]
+    [200, 200]
     """
     count = whole_number("n_generations", n_generations, minimum=0)
     size = whole_number(

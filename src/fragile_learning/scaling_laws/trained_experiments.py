@@ -143,7 +143,30 @@ def gcd_generations_point(
     device: str = "cpu",
     rng: np.random.Generator,
 ) -> list[Row]:
-    """Divisors that each transformer of a chain knows; each learns from the answers of the last."""
+    """Divisors that each transformer of a chain knows; each learns from the answers of the last.
+
+    Examples
+    --------
+    >>> rows = gcd_generations_point(
+    ...     replicate=0,
+    ...     operands="uniform",
+    ...     temperature=1.0,
+    ...     real_fraction=0.0,
+    ...     n_generations=1,
+    ...     base=10,
+    ...     max_operand=999,
+    ...     n_pairs=64,
+    ...     n_steps=2,
+    ...     batch_size=32,
+    ...     learning_rate=1e-3,
+    ...     width=8,
+    ...     n_layers=1,
+    ...     n_heads=1,
+    ...     rng=np.random.default_rng(0),
+    ... )
+    >>> [(row["generation"], row["wrong_labels"] > 0) for row in rows]
+    [(0, False), (1, True)]
+    """
     del replicate  # in the random stream
     training = _training()
     task = GcdTask(base=base, max_operand=max_operand, operands=operands)  # type: ignore[arg-type]
@@ -258,6 +281,24 @@ def gcd_recovery_point(
 
     ``mix`` is ``"relabelled"`` (answers of the teacher contradict true ones) or ``"omitting"``
     (the teacher is asked only what it knows).
+
+    Examples
+    --------
+    >>> rows = gcd_recovery_point(
+    ...     replicate=0,
+    ...     mix="relabelled",
+    ...     real_fraction=0.5,
+    ...     teacher_steps=2,
+    ...     n_steps=4,
+    ...     evaluate_at=(4,),
+    ...     base=10,
+    ...     max_operand=999,
+    ...     batch_size=32,
+    ...     learning_rate=1e-3,
+    ...     rng=np.random.default_rng(0),
+    ... )
+    >>> [row["n_samples"] for row in rows]
+    [128]
     """
     del replicate  # in the random stream
     training = _training()
@@ -329,7 +370,21 @@ def text_generations_point(
     n_generations: int,
     rng: np.random.Generator,
 ) -> list[Row]:
-    """Perplexity of each bigram model of a chain on real text, and the words it still knows."""
+    """Perplexity of each bigram model of a chain on real text, and the words it still knows.
+
+    Examples
+    --------
+    >>> rows = text_generations_point(
+    ...     replicate=0,
+    ...     corpus="python-topics",
+    ...     real_fraction=0.0,
+    ...     n_tokens=2000,
+    ...     n_generations=2,
+    ...     rng=np.random.default_rng(0),
+    ... )
+    >>> rows[0]["perplexity"] < rows[2]["perplexity"], rows[0]["n_types"] > rows[2]["n_types"]
+    (True, True)
+    """
     del replicate  # in the random stream
     whole = _text(corpus)
     kept, held = whole.split(rng=rng)
@@ -361,6 +416,19 @@ def text_scaling_point(
 
     The synthetic text is that of one bigram model of ``n_writer_tokens`` real tokens. Sizes above
     the corpus are left out of the real law.
+
+    Examples
+    --------
+    >>> rows = text_scaling_point(
+    ...     replicate=0,
+    ...     corpus="python-topics",
+    ...     data="real",
+    ...     n_writer_tokens=1000,
+    ...     n_tokens=(1000, 20_000),
+    ...     rng=np.random.default_rng(0),
+    ... )
+    >>> rows[0]["perplexity"] > rows[1]["perplexity"]
+    True
     """
     del replicate  # in the random stream
     if data not in ("real", "synthetic"):
@@ -439,7 +507,33 @@ def text_transformers_point(
     device: str = "cpu",
     rng: np.random.Generator,
 ) -> list[Row]:
-    """Perplexity of each transformer of a chain on real text, and the words that it was shown."""
+    """Perplexity of each transformer of a chain on real text, and the words that it was shown.
+
+    Examples
+    --------
+    >>> rows = text_transformers_point(
+    ...     replicate=0,
+    ...     corpus="python-topics",
+    ...     real_fraction=0.0,
+    ...     temperature=1.0,
+    ...     top_p=1.0,
+    ...     n_generations=1,
+    ...     n_words=50,
+    ...     n_tokens=500,
+    ...     n_held=200,
+    ...     n_chains=8,
+    ...     n_steps=2,
+    ...     batch_size=4,
+    ...     learning_rate=1e-3,
+    ...     context=8,
+    ...     width=8,
+    ...     n_layers=1,
+    ...     n_heads=1,
+    ...     rng=np.random.default_rng(0),
+    ... )
+    >>> [row["generation"] for row in rows]
+    [0, 1]
+    """
     del replicate  # in the random stream
     text_models = importlib.import_module("fragile_learning.scaling_laws.text_models")
     config = _training().TrainingConfig(

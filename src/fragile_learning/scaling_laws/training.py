@@ -61,6 +61,12 @@ class TrainingConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> config = TrainingConfig(n_steps=100, warmup_steps=10, learning_rate=0.02)
+    >>> [round(config.rate(step), 4) for step in (1, 10, 100)]
+    [0.002, 0.02, 0.001]
     """
 
     n_steps: int = 700
@@ -98,6 +104,13 @@ def new_classifier(
     width, n_layers, n_heads : int
         See `models.ClassifierConfig`.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> model = new_classifier(task, width=8, n_heads=1, rng=0)
+    >>> model(torch.from_numpy(task.encode([[12, 18]]))).shape  # ten divisors, and "larger"
+    torch.Size([1, 11])
     """
     config = ClassifierConfig(
         base=task.base,
@@ -126,6 +139,13 @@ def set_batches(
     batch_size : int
         In [1, n_rows]. An incomplete last batch of an epoch is left out.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> rows, labels = np.arange(10).reshape(5, 2), np.arange(5)
+    >>> batches = itertools.islice(set_batches(rows, labels, 2, rng=0), 2)  # one epoch
+    >>> np.unique(np.concatenate([classes for _, classes in batches])).size
+    4
     """
     inputs, classes = np.asarray(rows), np.asarray(labels)
     if classes.shape != inputs.shape[:1]:
@@ -157,6 +177,13 @@ def source_batches(
     batch_size, together : int
         >= 1; ``together`` batches are drawn at a time.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> rows, labels = next(source_batches(task, relabelled_source(task, None), 32, rng=0))
+    >>> rows.shape, labels.shape
+    ((32, 4), (32,))
     """
     batch, count = whole_number("batch_size", batch_size), whole_number("together", together)
     return _stream(task, source, batch, count, as_generator(rng))
@@ -196,6 +223,14 @@ def relabelled_source(
     callable
         Wrong answers contradict true ones: where the teacher is wrong in one way, the most likely
         label is the true one only if ``real_fraction`` > 1/2.
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> source = relabelled_source(task, new_classifier(task, rng=0), real_fraction=0.9)
+    >>> pairs, labels = source(1000, np.random.default_rng(0))
+    >>> bool(0.85 < (labels == task.labels(pairs)).mean() < 0.97)
+    True
     """
     share = real_number("real_fraction", real_fraction, minimum=0.0, maximum=1.0)
 
@@ -238,6 +273,14 @@ def omitting_source(
     -------
     callable
         The tail is missing from the synthetic part, not contradicted by it.
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> source = omitting_source(task, new_classifier(task, rng=0), known=[1, 2])
+    >>> pairs, labels = source(200, np.random.default_rng(0))
+    >>> np.unique(task.labels(pairs)).tolist()  # no other divisors are asked for
+    [1, 2]
     """
     share = real_number("real_fraction", real_fraction, minimum=0.0, maximum=1.0)
     wanted = np.zeros(task.n_gcds + 1, dtype=bool)
@@ -287,6 +330,13 @@ def predict(model: DigitClassifier, rows: ArrayLike, *, batch_size: int = 2048) 
     rows : array_like of int, shape (n_rows, length)
     batch_size : int
         Rows at a time, >= 1.
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> model = new_classifier(task, rng=0)
+    >>> predict(model, task.encode([[12, 18], [5, 10], [7, 9]])).shape
+    (3,)
     """
     size = whole_number("batch_size", batch_size)
     parts = [logits.argmax(dim=1).cpu().numpy() for logits in _logits(model, rows, size)]
@@ -317,6 +367,15 @@ def write_labels(
     Returns
     -------
     ndarray of int64, shape (n_rows,)
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> model, rows = new_classifier(task, rng=0), task.encode([[12, 18]] * 500)
+    >>> np.unique(write_labels(model, rows, 0.0, rng=0)).size  # always the most likely one
+    1
+    >>> np.unique(write_labels(model, rows, 1.0, rng=0)).size > 1
+    True
     """
     heat = real_number("temperature", temperature, minimum=0.0)
     if heat == 0.0:
@@ -365,6 +424,22 @@ def train(
     ------
     TypeError, ValueError
         If the steps do not increase, the batches end too soon, or the loss is not finite.
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> model, pairs = new_classifier(task, rng=0), task.sample(500, rng=1)
+    >>> accuracy = train(
+    ...     model,
+    ...     source_batches(task, relabelled_source(task, None), 64, rng=2),
+    ...     config=TrainingConfig(n_steps=30, batch_size=64),
+    ...     evaluate=lambda model: (
+    ...         predict(model, task.encode(pairs)) == task.labels(pairs)
+    ...     ).mean(),
+    ...     evaluate_at=[0, 30],
+    ... )
+    >>> bool(accuracy[1] > accuracy[0])
+    True
     """
     goals = [
         whole_number("evaluate_at", step, minimum=0, maximum=config.n_steps) for step in evaluate_at
@@ -407,7 +482,15 @@ def train(
 
 
 class Generation(NamedTuple):
-    """A model of a chain and what it learnt."""
+    """A model of a chain and what it learnt.
+
+    Examples
+    --------
+    >>> learnt = np.array([True, True, False])
+    >>> one = Generation(None, learnt, accuracy=0.7, n_labels=3, wrong_labels=0.1)
+    >>> (np.flatnonzero(one.learnt) + 1).tolist()  # the divisors that it knows
+    [1, 2]
+    """
 
     model: DigitClassifier
     learnt: NDArray[np.bool_]  # (n_gcds,), on the test pairs
@@ -450,6 +533,16 @@ def train_generation(
     device : str
         As PyTorch names it.
     rng : Generator, SeedSequence or int
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> config = TrainingConfig(n_steps=5, batch_size=64)
+
+    >>> pairs = task.test_pairs(10, rng=0)
+    >>> one = train_generation(task, None, n_pairs=500, test_pairs=pairs, config=config, rng=1)
+    >>> one.learnt.shape, one.wrong_labels
+    ((10,), 0.0)
     """
     size = whole_number("n_pairs", n_pairs, minimum=config.batch_size)
     generator = as_generator(rng)
@@ -501,6 +594,16 @@ def generation_chain(
     ------
     Generation
         ``n_generations + 1`` of them.
+
+    Examples
+    --------
+    >>> task = GcdTask(base=10, max_operand=99, n_gcds=10)
+    >>> config = TrainingConfig(n_steps=5, batch_size=64)
+
+    >>> pairs = task.test_pairs(10, rng=0)
+    >>> chain = generation_chain(task, 2, n_pairs=500, test_pairs=pairs, config=config, rng=1)
+    >>> [one.wrong_labels > 0 for one in chain]  # the first learns from true labels
+    [False, True, True]
     """
     count, generator = whole_number("n_generations", n_generations, minimum=0), as_generator(rng)
     last = first

@@ -25,7 +25,8 @@ export OPENBLAS_NUM_THREADS ?= $(OMP_NUM_THREADS)
 export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
 find_sources = $(shell find src book results _config.yml _toc.yml pyproject.toml constraints.txt \
-	-type f -not -name '*.py[cod]' -not -path '*/.*' 2>/dev/null | LC_ALL=C sort)
+	-type f -not -name '*.py[cod]' -not -path '*/.*' -not -path 'results/golden/*' 2>/dev/null \
+	| LC_ALL=C sort)
 SOURCES := $(find_sources)
 NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | LC_ALL=C sort)
 
@@ -91,6 +92,14 @@ results-missing: $(READY) ## compute the full-scale tables that are missing or s
 .PHONY: claims
 claims: $(READY) ## judge all claims from the archived tables and write results/claims.json
 	$(BIN)/fragile-learning claims
+
+.PHONY: golden
+golden: book ## compare every number of the built book with the archived ones
+	@$(BIN)/python scripts/golden.py
+
+.PHONY: golden-accept
+golden-accept: book ## print what changed in the book's numbers, and archive them
+	@$(BIN)/python scripts/golden.py --accept
 
 .PHONY: lint
 lint: $(READY) ## style, types, the rules between modules, the workflows

@@ -82,6 +82,22 @@ def test_a_second_run_resumes_and_anew_does_not(capsys, tmp_path):
             assert manifest.resumed_points == resumed
 
 
+@pytest.mark.parametrize(
+    ("options", "workers"),
+    [
+        ([], 1),
+        (["--backend", "serial"], 1),
+        (["--backend", "processes", "--workers", "2"], 2),
+        (["--workers", "2"], 2),
+    ],
+)
+def test_the_manifest_counts_the_workers(options, workers, tmp_path):
+    assert main(["run", TABLE, "--output", str(tmp_path), *options]) == 0
+    _, manifest = read_table(tmp_path / f"{TABLE}.csv")
+    assert manifest.n_workers == workers
+    assert "processors" in manifest.device
+
+
 def test_claims_of_the_quick_tier_are_judged_now(capsys, tmp_path):
     arguments = ["claims", "REG-13", "REG-14", "--tier", "quick", "--output", str(tmp_path)]
     assert main(arguments) == 0
@@ -131,6 +147,16 @@ def test_missing_and_stale_tables_are_named(capsys, monkeypatch, tmp_path):
         (["run", "no-such-thing"], "no experiment or room 'no-such-thing'"),
         (["run", "regression/optimal-scaling", "--tier", "quick"], "tier must be one of full"),
         (["claims", "REG-99"], "no claim REG-99"),
+        (["run", TABLE, "--backend", "dask"], "--backend dask needs --scheduler ADDRESS"),
+        (["run", TABLE, "--scheduler", "a:1", "--workers", "2"], "--workers is for --backend proc"),
+        (["run", TABLE, "--backend", "serial", "--workers", "2"], "serial has one worker, got"),
+        (
+            ["run", TABLE, "--backend", "serial", "--scheduler", "a:1"],
+            "--scheduler is for --backend",
+        ),
+        (["run", TABLE, "--timeout", "9"], "--timeout is for --backend dask, got --backend serial"),
+        (["run", TABLE, "--scheduler", "a:1", "--timeout", "0"], "timeout must be finite and > 0"),
+        (["results", "--backend", "dask"], "--backend dask needs --scheduler ADDRESS"),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments, message, capsys, tmp_path):

@@ -83,7 +83,7 @@ def test_a_dask_cluster_gives_the_same_table():
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
     ) as cluster:
         parallel = run_sweep(
-            draw, POINTS, seed=1, backend="dask", scheduler_address=cluster.scheduler_address
+            draw, POINTS, seed=1, backend="dask", cluster=cluster.scheduler_address
         )
     pd.testing.assert_frame_equal(parallel, run_sweep(draw, POINTS, seed=1), check_exact=True)
 
@@ -328,8 +328,10 @@ def test_rows_that_do_not_go_together_fail():
         ({"point": "draw"}, TypeError, "point must be a function"),
         ({"backend": "ray"}, ValueError, "backend must be one of"),
         ({"n_workers": 2}, ValueError, "n_workers is for backend 'processes'"),
-        ({"backend": "dask"}, ValueError, "scheduler_address goes with backend 'dask'"),
-        ({"scheduler_address": "tcp://a:1"}, ValueError, "scheduler_address goes with"),
+        ({"backend": "dask"}, ValueError, "cluster goes with backend 'dask'"),
+        ({"cluster": "tcp://a:1"}, ValueError, "cluster goes with"),
+        ({"backend": "dask", "cluster": 8786}, TypeError, "address must be a string"),
+        ({"backend": "dask", "cluster": " "}, ValueError, "address must not be empty"),
         ({"stream_keys": ("z",)}, ValueError, "stream_keys must be among"),
         ({"stream_keys": "x"}, TypeError, "stream_keys must be a tuple"),
         ({"columns": ("x",)}, ValueError, "columns has 'x' twice"),

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import os
 import pkgutil
-import platform
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fragile_learning.claims import Claim
+    from fragile_learning.cluster import Cluster, Worker
     from fragile_learning.sweeps import Experiment
     from fragile_learning.tables import Manifest
 
 __all__ = ["all_claims", "all_experiments", "main"]
 
 _KNOWN_ERRORS = (TypeError, ValueError, OSError)
-_VERSIONED = ("numpy", "scipy", "pandas", "torch", "scikit-learn")
 
 REVISION_VARIABLE = "FRAGILE_LEARNING_REVISION"
 """Names the commit of the sources where there is no git, as in a container or on a cluster. The
@@ -67,12 +69,11 @@ def all_claims() -> list[Claim]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("fragile-learning", *_VERSIONED):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    from fragile_learning.machine import versions
+
+    found = versions()
+    with contextlib.suppress(PackageNotFoundError):
+        found["fragile-learning"] = version("fragile-learning")
     return found
 
 
@@ -80,26 +81,17 @@ def _torch() -> Any:
     return importlib.import_module("torch")
 
 
-def _device(experiment: Experiment) -> str:
-    parts = [platform.machine(), f"{os.cpu_count()} processors", platform.system()]
+def _device(experiment: Experiment, workers: Sequence[Worker]) -> str:
+    """Return the machines in words: this one, or those of a cluster's workers."""
+    from fragile_learning.machine import description
+
+    if workers:
+        counts = Counter(worker.machine for worker in workers)
+        parts = [f"{n} on {machine}" for machine, n in sorted(counts.items())]
+        return "Dask workers: " + "; ".join(parts)
     if "torch" in experiment.requires:
-        torch = _torch()
-        if torch.cuda.is_available():
-            parts.append(torch.cuda.get_device_name())
-    return ", ".join(parts)
-
-
-def _peak_memory() -> int:
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    own, children = (
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return int(max(own, children)) * unit
+        _torch()  # else a GPU is not named
+    return description()
 
 
 def _revision(root: Path) -> str:
@@ -141,11 +133,48 @@ def _output(tier: str, output: str | None) -> Path:
     return folder / "results" / "full" if tier == "full" else folder / "_build" / "quick"
 
 
-def _lacking(experiment: Experiment, tier: str) -> list[str]:
-    """List packages and devices that the points of a tier ask for and that are not here."""
+@dataclass(frozen=True)
+class _Where:
+    """Where the points of a sweep are computed."""
+
+    backend: str = "serial"
+    n_workers: int = 1
+    cluster: Cluster | None = None
+
+
+def _where(chosen: argparse.Namespace) -> _Where:
+    """Read the backend's options; ValueError if they do not go together."""
+    backend = chosen.backend
+    if backend is None:
+        parallel = "processes" if chosen.workers is not None and chosen.workers > 1 else "serial"
+        backend = "dask" if chosen.scheduler is not None else parallel
+    if backend != "dask":
+        for option in ("scheduler", "timeout"):
+            if getattr(chosen, option) is not None:
+                raise ValueError(f"--{option} is for --backend dask, got --backend {backend}")
+    elif chosen.scheduler is None:
+        raise ValueError("--backend dask needs --scheduler ADDRESS")
+    elif chosen.workers is not None:
+        raise ValueError("--workers is for --backend processes: a Dask cluster has its own workers")
+    else:
+        from fragile_learning.cluster import Cluster
+
+        patience = {} if chosen.timeout is None else {"timeout": chosen.timeout}
+        return _Where("dask", cluster=Cluster(chosen.scheduler, **patience))
+    if backend == "serial":
+        if chosen.workers not in {None, 1}:
+            raise ValueError(f"--backend serial has one worker, got --workers {chosen.workers}")
+        return _Where()
+    import joblib
+
+    return _Where("processes", chosen.workers or joblib.cpu_count())
+
+
+def _lacking(experiment: Experiment, tier: str, where: _Where) -> list[str]:
+    """List what the points of a tier ask for and is not here; a cluster has its own devices."""
     lacking = [name for name in experiment.requires if importlib.util.find_spec(name) is None]
-    asked = {point.get("device") for point in experiment.points(tier)}
-    if "cuda" in asked and not lacking and not _torch().cuda.is_available():
+    gpu = "cuda" in {point.get("device") for point in experiment.points(tier)}
+    if gpu and where.cluster is None and not lacking and not _torch().cuda.is_available():
         lacking.append("a GPU (device 'cuda')")
     return lacking
 
@@ -155,29 +184,30 @@ def _run(
     tier: str,
     *,
     output: str | None = None,
-    workers: int = 1,
-    scheduler_address: str | None = None,
+    where: _Where | None = None,
     resume: bool = True,
 ) -> Path:
     """Compute a table and write it with its manifest."""
+    from fragile_learning.machine import peak_memory
     from fragile_learning.tables import Manifest, source_hash, write_table
 
-    lacking = _lacking(experiment, tier)
+    where = where or _Where()
+    lacking = _lacking(experiment, tier, where)
     if lacking:
         raise ValueError(f"{experiment.name} needs {', '.join(lacking)}, which is not here")
     target = _output(tier, output) / f"{experiment.name}.csv"
-    backend = "processes" if workers > 1 else "serial"
     started = time.perf_counter()
     frame = experiment.run(
         tier,
         cache_dir=_work_folder() / "_build" / "points" / tier / experiment.name,
-        backend="dask" if scheduler_address else backend,
-        n_workers=None if scheduler_address else workers,
-        scheduler_address=scheduler_address,
+        backend=where.backend,
+        n_workers=where.n_workers if where.backend == "processes" else None,
+        cluster=where.cluster,
         progress=True,
         resume=resume,
     )
     seconds = time.perf_counter() - started
+    workers = frame.attrs["workers"]
     manifest = Manifest(
         name=experiment.name,
         description=experiment.description,
@@ -185,10 +215,10 @@ def _run(
         configuration=experiment.configuration(tier),
         seed=experiment.seed,
         versions=_versions(),
-        device=_device(experiment),
-        n_workers=workers,
+        device=_device(experiment, workers),
+        n_workers=len(workers) or where.n_workers,
         wall_time_seconds=round(seconds, 2),
-        peak_memory_bytes=_peak_memory(),
+        peak_memory_bytes=max([peak_memory(), *(w.peak_memory_bytes for w in workers)]),
         source_revision=_revision(_work_folder()),
         source_hash=source_hash(),
         nullable=experiment.nullable,
@@ -213,16 +243,17 @@ def _state(experiment: Experiment, tier: str) -> tuple[str, Manifest | None]:
 
 
 def _results(chosen: argparse.Namespace) -> int:
+    where = _where(chosen)
     for name, experiment in all_experiments().items():
         state, manifest = _state(experiment, "full")
         cost = "" if manifest is None else f"  {manifest.wall_time_seconds:.0f} s"
         print(f"{name:40} {state}{cost}")
         if chosen.run_missing and state in {"missing", "stale"}:
-            lacking = _lacking(experiment, "full")
+            lacking = _lacking(experiment, "full", where)
             if lacking:
                 print(f"{name:40} left alone: needs {', '.join(lacking)}")
             else:
-                _run(experiment, "full", workers=chosen.workers)
+                _run(experiment, "full", where=where)
     return 0
 
 
@@ -280,6 +311,7 @@ def _data(chosen: argparse.Namespace) -> int:
 
 
 def _run_command(chosen: argparse.Namespace) -> int:
+    where = _where(chosen)
     experiments = all_experiments()
     matching = [name for name in experiments if chosen.name in {name, name.split("/")[0], "all"}]
     if not matching:
@@ -294,8 +326,7 @@ def _run_command(chosen: argparse.Namespace) -> int:
             experiments[name],
             chosen.tier,
             output=chosen.output,
-            workers=chosen.workers,
-            scheduler_address=chosen.scheduler_address,
+            where=where,
             resume=not chosen.anew,
         )
     return 0
@@ -315,6 +346,27 @@ def _positive(text: str) -> int:
     return value
 
 
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where points are computed."""
+    parser.add_argument(
+        "--backend",
+        choices=("serial", "processes", "dask"),
+        help="default: dask with --scheduler, processes with several --workers, else serial",
+    )
+    parser.add_argument(
+        "--workers", type=_positive, help="processes on this machine (--backend processes: all)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a running Dask cluster: tcp://10.0.0.1:8786"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="to reach the scheduler, and to wait for a worker where there is none (default: 60)",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fragile-learning", description=__doc__)
     rooms = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -322,8 +374,7 @@ def _parser() -> argparse.ArgumentParser:
     run = rooms.add_parser("run", help="compute an experiment's table")
     run.add_argument("name", help="an experiment 'room/name', a room, or 'all'")
     run.add_argument("--tier", choices=("quick", "full"), default="quick")
-    run.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
-    run.add_argument("--scheduler-address", help="of a Dask scheduler, instead of processes")
+    _add_where(run)
     run.add_argument("--output", help="folder for the table instead of the repository's")
     run.add_argument("--anew", action="store_true", help="compute finished points again")
     run.set_defaults(function=_run_command)
@@ -332,7 +383,7 @@ def _parser() -> argparse.ArgumentParser:
 
     results = rooms.add_parser("results", help="state of the archived full-tier tables")
     results.add_argument("--run-missing", action="store_true", help="compute what is not ready")
-    results.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
+    _add_where(results)
     results.set_defaults(function=_results)
 
     claims = rooms.add_parser("claims", help="judge all claims and write the ledger")

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from fragile_learning._validation import choice, whole_number
+from fragile_learning.cluster import Cluster, Worker, answers
 from fragile_learning.tables import (
     TIERS,
     Manifest,
@@ -267,6 +268,7 @@ class _Outcome:
     rows: list[dict[str, Scalar]]
     error: str = ""
     trace: str = ""
+    worker: Worker | None = None
 
 
 def _compute(
@@ -360,43 +362,45 @@ class _Cache:
 # --- the sweep --------------------------------------------------------------------------------
 
 
+def _from_cluster(
+    point: PointFunction, tasks: Sequence[tuple[Any, ...]], cluster: Cluster
+) -> Iterator[_Outcome]:
+    """Outcomes of the tasks, computed on a Dask cluster."""
+    for answer in answers(_compute, tasks, cluster, function=point):
+        if answer.error:
+            yield _Outcome(tasks[answer.index][1], [], answer.error)
+        else:
+            yield dataclasses.replace(answer.value, worker=answer.worker)
+
+
 @contextlib.contextmanager
 def _outcomes(
     tasks: list[tuple[PointFunction, int, dict[str, Any], np.random.SeedSequence]],
     backend: str,
     n_workers: int | None,
-    scheduler_address: str | None,
-) -> Iterator[Iterable[_Outcome]]:
+    cluster: Cluster | None,
+) -> Iterator[Iterator[_Outcome]]:
     """Outcomes of the tasks, each as soon as it is there."""
     if backend == "serial" or not tasks:
         yield itertools.starmap(_compute, tasks)
         return
-    import joblib
+    outcomes: Any
+    if cluster is not None:
+        outcomes = _from_cluster(tasks[0][0], tasks, cluster)
+    else:
+        import joblib
 
-    with contextlib.ExitStack() as stack:
-        if backend == "dask":
-            try:
-                from distributed import Client
-            except ImportError:
-                raise ModuleNotFoundError(
-                    "backend 'dask' needs dask.distributed: pip install 'fragile-learning[cluster]'"
-                ) from None
-            make_client: Callable[..., Any] = Client
-            client = stack.enter_context(make_client(scheduler_address, set_as_default=False))
-            stack.enter_context(joblib.parallel_config(backend="dask", client=client))
-            parallel = joblib.Parallel(return_as="generator_unordered")
-        else:
-            parallel = joblib.Parallel(
-                n_jobs=-1 if n_workers is None else n_workers,
-                backend="loky",
-                batch_size=1,
-                return_as="generator_unordered",
-            )
+        parallel = joblib.Parallel(
+            n_jobs=-1 if n_workers is None else n_workers,
+            backend="loky",
+            batch_size=1,
+            return_as="generator_unordered",
+        )
         outcomes = parallel(itertools.starmap(joblib.delayed(_compute), tasks))
-        try:
-            yield outcomes
-        finally:
-            outcomes.close()
+    try:
+        yield outcomes
+    finally:
+        outcomes.close()
 
 
 _KINDS = {
@@ -448,7 +452,7 @@ def run_sweep(
     cache_dir: Path | str | None = None,
     backend: str = "serial",
     n_workers: int | None = None,
-    scheduler_address: str | None = None,
+    cluster: Cluster | str | None = None,
     progress: bool = False,
     stream_keys: tuple[str, ...] | None = None,
     columns: tuple[str, ...] = (),
@@ -476,8 +480,9 @@ def run_sweep(
         A plain loop; worker processes; or a Dask cluster.
     n_workers : int, optional
         Processes; default: as many as there are processors. Only for ``"processes"``.
-    scheduler_address : str, optional
-        Of the Dask scheduler, like ``"tcp://10.0.0.1:8786"``. Required for ``"dask"``.
+    cluster : Cluster or str, optional
+        The Dask cluster, or the address of its scheduler, like ``"tcp://10.0.0.1:8786"``. Required
+        for ``"dask"``. A point whose worker dies is computed elsewhere; one that raises is not.
     progress : bool
         Show a progress bar on the error stream.
     stream_keys : tuple of str, optional
@@ -498,13 +503,17 @@ def run_sweep(
     DataFrame
         The keys of the point, then the returned columns; rows in the order of the grid. A list in
         a point is stored as its JSON text. ``frame.attrs["resumed_points"]`` counts the points
-        taken from the cache.
+        taken from the cache; ``frame.attrs["workers"]`` lists the
+        :class:`~fragile_learning.cluster.Worker` of a cluster that computed the others.
 
     Raises
     ------
     SweepError
         If a point fails. All others are computed, and cached, first; the error names the point
         and its note holds the worker's traceback.
+    ClusterError
+        If the cluster cannot be reached, has no workers, or has other code than this process; see
+        :func:`fragile_learning.cluster.answers`. The points finished until then stay cached.
     TypeError, ValueError
         If an argument is wrong; nothing is computed then.
 
@@ -530,11 +539,13 @@ def run_sweep(
         whole_number("n_workers", n_workers)
         if backend != "processes" and n_workers != 1:
             raise ValueError(f"n_workers is for backend 'processes', got {n_workers} ({backend!r})")
-    if (backend == "dask") != (scheduler_address is not None):
+    if (backend == "dask") != (cluster is not None):
         raise ValueError(
-            f"scheduler_address goes with backend 'dask' and is required there, "
-            f"got {scheduler_address!r} with {backend!r}"
+            f"cluster goes with backend 'dask' and is required there, "
+            f"got {cluster!r} with {backend!r}"
         )
+    if cluster is not None and not isinstance(cluster, Cluster):
+        cluster = Cluster(cluster)
     keys = _stream_keys(stream_keys, points[0])
     expected = _columns(columns, points[0])
 
@@ -564,6 +575,7 @@ def run_sweep(
     ]
 
     failures: list[_Outcome] = []
+    workers: dict[str, Worker] = {}
     with contextlib.ExitStack() as stack:
         bar: Any = None
         if progress:
@@ -572,7 +584,9 @@ def run_sweep(
             bar = stack.enter_context(
                 tqdm(total=len(points), initial=resumed, desc=name, unit="point")
             )
-        for outcome in stack.enter_context(_outcomes(tasks, backend, n_workers, scheduler_address)):
+        for outcome in stack.enter_context(_outcomes(tasks, backend, n_workers, cluster)):
+            if outcome.worker is not None:
+                workers[outcome.worker.address] = outcome.worker
             if outcome.error:
                 failures.append(outcome)
             else:
@@ -585,10 +599,12 @@ def run_sweep(
         first = min(failures, key=lambda outcome: outcome.index)
         others = f" ({len(failures)} of {len(points)} points failed)" if len(failures) > 1 else ""
         error = SweepError(f"point {points[first.index]} failed: {first.error}{others}")
-        error.add_note(first.trace)
+        if first.trace:
+            error.add_note(first.trace)
         raise error
     frame = _frame(points, [results[i] for i in range(len(points))], expected)
     frame.attrs["resumed_points"] = resumed
+    frame.attrs["workers"] = tuple(workers.values())
     return frame
 
 
@@ -741,7 +757,7 @@ class Experiment:
         cache_dir: Path | str | None = None,
         backend: str = "serial",
         n_workers: int | None = None,
-        scheduler_address: str | None = None,
+        cluster: Cluster | str | None = None,
         progress: bool = False,
         resume: bool = True,
         code_hash: str | None = None,
@@ -754,7 +770,7 @@ class Experiment:
             cache_dir=cache_dir,
             backend=backend,
             n_workers=n_workers,
-            scheduler_address=scheduler_address,
+            cluster=cluster,
             progress=progress,
             stream_keys=self.stream_keys,
             columns=self.columns,

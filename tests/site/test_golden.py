@@ -142,6 +142,15 @@ def test_all_that_a_page_shows_is_read():
     }
 
 
+def test_where_printed_text_was_cut_does_not_matter(book):
+    changed = notebook()
+    first = {"output_type": "stream", "name": "stdout", "text": "slope "}
+    outputs_of(changed)[2].update(text=["-0.60\n"])
+    outputs_of(changed).insert(2, first)
+    build(book, {"a": changed})
+    assert faults(book) == []
+
+
 def test_an_unchanged_page_has_no_faults(book):
     assert faults(book) == []
 

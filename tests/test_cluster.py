@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import logging
@@ -16,14 +17,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from fragile_learning import cluster as cluster_module
+from fragile_learning import sweeps
 from fragile_learning.cli import all_experiments, main
 from fragile_learning.cluster import Cluster, ClusterError
 from fragile_learning.sweeps import SweepError, grid, point_stream, run_sweep
-from fragile_learning.tables import Manifest, read_table, write_table
+from fragile_learning.tables import Manifest, read_table, source_hash, write_table
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -167,6 +170,20 @@ def address(place):
         ),
     ):
         yield found
+
+
+@functools.cache
+def package_hash():
+    return source_hash()
+
+
+@pytest.fixture(autouse=True)
+def _package_hashed_once(monkeypatch):
+    """Hashing the package takes a second, and nothing here changes it."""
+    for module in (cluster_module, sweeps):
+        monkeypatch.setattr(
+            module, "source_hash", lambda file=None: source_hash(file) if file else package_hash()
+        )
 
 
 @pytest.fixture
@@ -414,6 +431,6 @@ def test_streams_do_not_depend_on_who_computes(address, points, tmp_path):
     )
     for row in frame.itertuples():
         stream = point_stream(5, {"i": row.i, "folder": row.folder})
-        assert row.u == __import__("numpy").random.default_rng(stream).random()
+        assert row.u == np.random.default_rng(stream).random()
     workers = {worker.address for worker in frame.attrs["workers"]}
     assert 1 <= len(workers) <= 2

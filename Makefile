@@ -25,8 +25,7 @@ export OPENBLAS_NUM_THREADS ?= $(OMP_NUM_THREADS)
 export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
 find_sources = $(shell find src book results _config.yml _toc.yml pyproject.toml constraints.txt \
-	-type f -not -name '*.py[cod]' -not -path '*/.*' -not -path 'results/golden/*' 2>/dev/null \
-	| LC_ALL=C sort)
+	-type f -not -name '*.py[cod]' -not -path '*/.*' 2>/dev/null | LC_ALL=C sort)
 SOURCES := $(find_sources)
 NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | LC_ALL=C sort)
 

@@ -2,7 +2,7 @@
 
 The build keeps an executed copy of each page that runs code. From it come the numbers that a reader
 sees: the values that cells glue into the prose, the cells of the tables, and what cells print. The
-archive ``results/golden`` holds them, a file for each page.
+archive ``tests/golden`` holds them, a file for each page.
 
     python scripts/golden.py              compare; name all that differs (exit status 1)
     python scripts/golden.py --accept     print the differences and archive the present numbers
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-ARCHIVE = Path("results/golden")
+ARCHIVE = Path("tests/golden")
 CACHE = Path("_build/.jupyter_cache")
 FORMAT = "fragile-learning golden 1"
 RELATIVE = 1e-6  # of a number printed with more digits than anybody reads

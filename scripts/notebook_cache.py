@@ -21,7 +21,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS = ("src", "results", "pyproject.toml", "constraints.txt")
-OUTPUTS = Path("results/golden")  # made from what notebooks show: no notebook reads it
 CACHE = Path("_build/.jupyter_cache")
 PAGES = Path("_build/.doctrees")
 STAMP = Path("_build/.notebook-inputs.sha256")
@@ -42,7 +41,6 @@ def input_files(root: Path) -> list[Path]:
             if candidate.is_file()
             and not _IGNORED.intersection(candidate.relative_to(root).parts)
             and candidate.suffix not in _IGNORED_SUFFIXES
-            and not candidate.is_relative_to(root / OUTPUTS)
         ]
     return sorted(found)
 

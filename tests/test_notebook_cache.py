@@ -90,7 +90,7 @@ def test_other_data_on_the_machine_drop_the_outputs(checkout, monkeypatch):
         "book/page.md",
         "tests/test_x.py",
         "src/package/__pycache__/a.pyc",
-        "results/golden/collapse-verification.json",
+        "tests/golden/collapse-verification.json",
     ],
 )
 def test_what_no_output_depends_on_drops_nothing(checkout, name):

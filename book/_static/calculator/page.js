@@ -24,7 +24,7 @@ function show(x) {
 }
 /** A count that the reader has set: all of its digits. */
 const exact = (x) => (x < 1e9 ? x.toLocaleString("en-US") : show(x));
-const percent = (x) => `${show(100 * x)} %`;
+const percent = (x) => `${show(100 * x)}\u202f%`;
 const plural = (n, word) => `${exact(n)} ${word}${n === 1 ? "" : "s"}`;
 
 // --- what can be set ---
@@ -89,7 +89,7 @@ const regression = {
     if (a.settling_samples < Infinity) {
       said.push(
         `From about ${show(a.settling_samples)} samples on, more of these labels change ` +
-          `nothing: the error stays within 10 % of ${show(a.limit_risk)}.`,
+          `nothing: the error stays within 10\u202f% of ${show(a.limit_risk)}.`,
       );
     } else if (a.limit_risk < 1e-6 * a.signal) {
       said.push("More samples lower the error without end.");
@@ -292,7 +292,7 @@ const verification = {
         `${percent(a.accuracy)}; no rule has more than ${percent(a.bayes_accuracy)}.`,
     );
     if (works && a.needed > 0) {
-      said.push(`From ${show(a.needed)} generated examples on it is within a point of that.`);
+      said.push(`From ${show(a.needed)} generated examples on the mean is within a point of that.`);
     }
     return said;
   },
@@ -555,7 +555,7 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
       dot.setAttribute("cy", fix(py(min(ys[place], 1e300))));
       return `${curve.name}, ${value(place)}`;
     }
-    move(cursors[i] ?? data.xs.findIndex((x) => x >= setting[here]));
+    move(cursors[i] ?? data.xs.findIndex((x) => x * 1.13 >= setting[here]));
     const say = (message) => (readout.textContent = message);
     line.addEventListener("focus", () => say(move(cursors[i])));
     line.addEventListener("keydown", (event) => {
@@ -608,6 +608,7 @@ function start(place) {
     get: (key) => settings[current][key],
     change(key, value) {
       settings[current][key] = value;
+      views[current].cursors = [];
       note.textContent = "";
       if (!pending) pending = requestAnimationFrame(draw);
     },
@@ -670,6 +671,7 @@ function start(place) {
 
   /** Controls and curves from the setting. */
   function redraw() {
+    views[current].cursors = [];
     views[current].controls.forEach((control, i) =>
       control.draw(settings[current][panels[current].controls[i].key]));
     draw();

@@ -71,7 +71,7 @@ def generated_for_gap(
     n_features: int,
     gap: float = 0.01,
 ) -> float:
-    r"""Generated examples that bring the one-shot student so near to the Bayes rule.
+    r"""Give the number of generated examples that bring the one-shot student near the Bayes rule.
 
     .. math:: N = \frac{d}{r^2}\,\frac{z^2}{s^2(s^2-z^2)}, \qquad \Phi(z) = \Phi(s) - \mathrm{gap}
 

@@ -141,9 +141,15 @@ def chain_answer(
 
     Parameters
     ----------
-    n_features, exponent, source_exponent, n_generations, n_generator_samples, generator_noise_std,
-    n_samples, ridge, noise_std
-        As in `fragile_learning.regression.experiments.repeated_chain`; designs are independent.
+    n_features : int
+    exponent, source_exponent : float
+        Of a power law; exponent 0 means white features and a flat target of norm 1.
+    n_generations, n_generator_samples : int
+        The generators have independent designs.
+    generator_noise_std : float
+    n_samples : int
+    ridge, noise_std : float
+        The student's.
 
     Returns
     -------

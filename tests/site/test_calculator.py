@@ -90,7 +90,7 @@ def draw(control: dict, rng: np.random.Generator) -> float | int:
     value = rng.uniform(low, high)
     if not control.get("step"):
         value = math.exp(rng.uniform(math.log(low), math.log(high)))
-    return int(round(value)) if control.get("whole") else min(max(value, low), high)
+    return round(value) if control.get("whole") else min(max(value, low), high)
 
 
 def random_settings(panels, n, rng) -> list[tuple[str, dict]]:
@@ -430,13 +430,12 @@ def test_nothing_but_the_site_is_asked_for(browser, site):
     asked: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
     opened.goto(f"{site}/{NAME}", wait_until="networkidle")
-    assert all(url.startswith(site) for url in asked)
     assert sum("/_static/calculator/" in url for url in asked) == 3
-    before = len(asked)
     opened.locator("[role=tab]").nth(1).click()
     opened.locator("#fc-strong-p2").press("ArrowRight")
     settle(opened)
-    assert len(asked) == before
+    assert all(url.startswith(site) for url in asked)
+    assert sum("/_static/calculator/" in url for url in asked) == 3
     context.close()
 
 
@@ -526,9 +525,9 @@ def test_the_table_holds_the_curves(page, name):
     answer, _, example = REFERENCES[name]
     for row in rows[::4]:
         first, *cells = row.locator("th, td").all_inner_texts()
-        size = int(first.replace(",", "")) if first.replace(",", "").isdigit() else None
-        if size is None:  # in powers of ten
+        if not first.isascii():  # in powers of ten
             continue
+        size = int(first.replace(",", ""))
         expected = answer(**{**example, axis: size})
         assert cells == [shown(getattr(expected, key)) for key in keys]
 

@@ -23,7 +23,8 @@ function show(x) {
   return (factor === 1 ? "" : `${factor} × `) + `10${power(exponent)}`;
 }
 /** A count that the reader has set: all of its digits. */
-const exact = (x) => (x < 1e9 ? x.toLocaleString("en-US") : show(x));
+const all = { maximumSignificantDigits: 15 };
+const exact = (x) => (x < 1e9 ? x.toLocaleString("en-US", all) : show(x));
 const percent = (x) => `${show(100 * x)}\u202f%`;
 const plural = (n, word) => `${exact(n)} ${word}${n === 1 ? "" : "s"}`;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -660,8 +661,8 @@ def test_without_javascript_there_are_examples(browser, site):
 
 
 @pytest.mark.site
-def test_an_update_is_quick(page, record_property):
-    """Report the slowest update; the bound is for a machine that is busy with other things."""
+def test_an_update_is_quick(page):
+    """Log the slowest update; the bound is for a machine that is busy with other things."""
     slowest = 0.0
     for link in (
         "panel=regression&d=10000&beta=1.2&n=50&T0=2000",
@@ -680,5 +681,5 @@ def test_an_update_is_quick(page, record_property):
             settle(page)
             times.append(float(page.locator("#fl-calculator").get_attribute("data-milliseconds")))
         slowest = max(slowest, float(np.median(times)))
-    record_property("slowest_update_ms", slowest)
+    logging.getLogger(__name__).info("slowest update: %.1f ms", slowest)
     assert slowest < 2000.0

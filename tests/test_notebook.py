@@ -115,6 +115,16 @@ def test_long_texts_get_room_and_short_ones_one_line():
     assert table(FRAME.iloc[:0]).markup.count("<tr>") == 1
 
 
+def test_words_become_links_where_they_stand_alone():
+    frame = pd.DataFrame({"id": ["REG-1 & REG-12, not REG-123, $REG-1$", "<REG-1>"]})
+    page = table(frame, "REG-1", links={"REG-1": "board.html#REG-1", "REG-12": "x?a&b"}).markup
+    assert page.count('<a href="board.html#REG-1">REG-1</a>') == 2  # no formula, no caption
+    assert '&lt;<a href="board.html#REG-1">REG-1</a>&gt;' in page
+    assert '<a href="x?a&amp;b">REG-12</a>, not REG-123' in page
+    assert page.count("<a ") == 3
+    assert "<a" not in table(frame).markup
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

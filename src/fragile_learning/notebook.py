@@ -117,18 +117,32 @@ def _cell(value: Any, form: str | None) -> str:
     return str(value)
 
 
-def _markup(text: str) -> str:
+def _linked(text: str, links: Mapping[str, str]) -> str:
+    """Escape a text; each key that stands in it as a word becomes a link."""
+    if not links:
+        return html.escape(text)
+    words = "|".join(re.escape(key) for key in sorted(links, key=len, reverse=True))
+    parts = re.split(rf"(?<![\w-])({words})(?![\w-])", text)
+    return "".join(
+        f'<a href="{html.escape(links[part], quote=True)}">{html.escape(part)}</a>'
+        if index % 2
+        else html.escape(part)
+        for index, part in enumerate(parts)
+    )
+
+
+def _markup(text: str, links: Mapping[str, str]) -> str:
     """Escape a text; what stands between dollar signs stays a formula."""
     parts = []
     end = 0
     for match in _MATH.finditer(text):
-        parts.append(html.escape(text[end : match.start()]))
+        parts.append(_linked(text[end : match.start()], links))
         formula = html.escape(match[1], quote=False)
         parts.append(
             f'<span class="math notranslate nohighlight mathjax_process">\\({formula}\\)</span>'
         )
         end = match.end()
-    parts.append(html.escape(text[end:]))
+    parts.append(_linked(text[end:], links))
     return "".join(parts)
 
 
@@ -138,6 +152,7 @@ def table(
     *,
     formats: Mapping[str, str] | None = None,
     headings: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> HtmlTable:
     r"""Show a table that scrolls inside its own box where the page is narrow.
 
@@ -153,6 +168,8 @@ def table(
         otherwise; missing values are a dash.
     headings : mapping of str to str, optional
         Heading to show for a column; its name otherwise.
+    links : mapping of str to str, optional
+        Words of the cells that become links, such as ids of claims, and their addresses.
 
     Returns
     -------
@@ -188,11 +205,16 @@ def table(
     ]
     numeric = [dtype.kind in "iuf" for dtype in frame.dtypes]
     titles = [headings.get(name, name) for name in columns]
-    return HtmlTable(_table_markup(titles, rows, numeric, caption), _plain(titles, rows))
+    markup = _table_markup(titles, rows, numeric, caption, dict(links or {}))
+    return HtmlTable(markup, _plain(titles, rows))
 
 
 def _table_markup(
-    titles: list[str], rows: list[list[str]], numeric: list[bool], caption: str | None
+    titles: list[str],
+    rows: list[list[str]],
+    numeric: list[bool],
+    caption: str | None,
+    links: Mapping[str, str],
 ) -> str:
     longest = [max((len(row[i]) for row in rows), default=0) for i in range(len(titles))]
     classes = [
@@ -206,11 +228,11 @@ def _table_markup(
         for number, length in zip(numeric, longest, strict=True)
     ]
     head = "".join(
-        f'<th scope="col"{c}>{_markup(t)}</th>' for t, c in zip(titles, classes, strict=True)
+        f'<th scope="col"{c}>{_markup(t, {})}</th>' for t, c in zip(titles, classes, strict=True)
     )
     body = "".join(
         "<tr>"
-        + "".join(f"<td{c}>{_markup(v)}</td>" for v, c in zip(row, classes, strict=True))
+        + "".join(f"<td{c}>{_markup(v, links)}</td>" for v, c in zip(row, classes, strict=True))
         + "</tr>"
         for row in rows
     )
@@ -218,7 +240,7 @@ def _table_markup(
     return (
         f'<div class="fl-table" style="overflow-x:auto" role="region" tabindex="0" '
         f'aria-label="{label}"><table class="dataframe">'
-        + (f"<caption>{_markup(caption)}</caption>" if caption else "")
+        + (f"<caption>{_markup(caption, {})}</caption>" if caption else "")
         + f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -11,15 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit
 
 from fragile_learning._validation import as_generator, choice, real_number, whole_number
 
 __all__ = [
     "FAMILIES",
+    "LOCATION_MODELS",
     "LOOPS",
     "GaussianDraws",
     "KernelDraws",
+    "information_ratio",
+    "retrain_location",
     "simulate_family",
     "simulate_gaussian",
     "simulate_kernel_chain",
@@ -43,6 +47,9 @@ LOOPS = (
 
 FAMILIES = ("normal", "poisson", "exponential", "bernoulli")
 """Laws that `simulate_family` can draw from."""
+
+LOCATION_MODELS = ("normal", "student")
+"""Models that `retrain_location` fits to standard normal data."""
 
 _CHAINS = ("replace", "accumulate")
 _BLOCK = 4_000_000  # numbers held at a time
@@ -654,3 +661,93 @@ def simulate_kernel_chain(
             variance[block, index] = np.var(new, axis=1, ddof=1)
             share[block, index] = np.mean(np.abs(new) <= sizes["gap"], axis=1)
     return KernelDraws(moment, variance, share)
+
+
+# --- retraining with infinite data ------------------------------------------------------------
+
+_FREEDOM = 3.0  # of Student's law
+_GRID = np.sinh(np.linspace(-12.0, 12.0, 4801))  # dense at 0, to 8e4 for the tails
+_STEPS = np.gradient(_GRID)
+
+
+def _density(model: str, x: Array) -> Array:
+    """Density up to a factor: averages are normalised."""
+    if model == "normal":
+        return np.asarray(np.exp(-0.5 * np.minimum(x**2, 1400.0)))
+    return np.asarray((1.0 + x**2 / _FREEDOM) ** (-0.5 * (_FREEDOM + 1.0)))
+
+
+def _score(model: str, x: Array) -> Array:
+    """Differentiate the log density with respect to the location."""
+    return x if model == "normal" else (_FREEDOM + 1.0) * x / (_FREEDOM + x**2)
+
+
+def _average(model: str, centre: float, values: Array) -> float:
+    """Average over a law, by quadrature."""
+    weights = _density(model, _GRID - centre) * _STEPS
+    return float(weights @ values / weights.sum())
+
+
+def retrain_location(model: str, synthetic_ratio: float, start: float) -> float:
+    """Location that maximum likelihood learns from infinite real data and samples of a model.
+
+    Parameters
+    ----------
+    model : str
+        One of `LOCATION_MODELS`: a normal law of unit variance, or Student's law with three
+        degrees of freedom, wrong for real data, which are standard normal.
+    synthetic_ratio : float
+        Synthetic samples for each real one, >= 0.
+    start : float
+        Location of the model that makes them, between -1 and 1.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> round(retrain_location("normal", 1.0, 0.5), 6)
+    0.25
+    """
+    choice("model", model, LOCATION_MODELS)
+    share = real_number("synthetic_ratio", synthetic_ratio, minimum=0.0)
+    first = real_number("start", start, minimum=-1.0, maximum=1.0)
+
+    def slope(location: float) -> float:
+        score = _score(model, _GRID - location)
+        return _average("normal", 0.0, score) + share * _average(model, first, score)
+
+    return float(brentq(slope, -1.5, 1.5, xtol=1e-13))
+
+
+def information_ratio(model: str) -> float:
+    """Curvature of the expected log-likelihood on the model's own samples over that on real ones.
+
+    Parameters
+    ----------
+    model : str
+        One of `LOCATION_MODELS`, at location 0; real data are standard normal.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there is no such model.
+
+    Examples
+    --------
+    >>> round(information_ratio("normal"), 6), information_ratio("student") < 1
+    (1.0, True)
+    """
+    choice("model", model, LOCATION_MODELS)
+    curvature = np.gradient(_score(model, _GRID), _GRID)
+    return _average(model, 0.0, curvature) / _average("normal", 0.0, curvature)

@@ -127,12 +127,15 @@ def _subsample(tables: Tables) -> Verdict:
     lower = _last(_workflow(tables, "accumulate, one design"))
     upper = _last(_workflow(tables, "replace"))
     z = z_bound(FALSE_ALARM, 2)
-    between = bool(
-        row["mean"] - lower["mean"] > z * np.hypot(row.se, lower.se)
-        and upper["mean"] - row["mean"] > z * np.hypot(row.se, upper.se)
+    gaps = (
+        (row["mean"] - lower["mean"]) / (z * np.hypot(row.se, lower.se)),
+        (upper["mean"] - row["mean"]) / (z * np.hypot(row.se, upper.se)),
     )
+    between = min(gaps) > 1.0
     return simulated(
-        found._replace(agrees=found.agrees and between),
+        found._replace(
+            agrees=found.agrees and min(gaps) >= -1.0, decided=found.decided and between
+        ),
         f"After {row.generation} generations {_shown(row)} (law {row.law:.3f}, limit "
         f"{theory.SUBSAMPLE_LIMIT:.3f}), between {_shown(lower)} of accumulating and "
         f"{_shown(upper)} of replacing; a mean follows the exact law at every size.",
@@ -150,7 +153,7 @@ def _kept(tables: Tables) -> Verdict:
     z = z_bound(FALSE_ALARM, 1)
     worse = bool(row["mean"] - 1.0 > z * row.se)
     return simulated(
-        found._replace(agrees=found.agrees and worse),
+        found._replace(decided=found.decided and worse),
         f"A mean ends at {_shown(row)} (law {row.law:.3f}), least squares at "
         f"{_shown(_last(squares))}: bounded, and worse than the real data alone.",
         measured=_shown(row),
@@ -288,10 +291,12 @@ def _efficiency(tables: Tables) -> Verdict:
     row, replaced = _last(kept), _last(rows_with(frame, workflow="replace"))
     z = z_bound(FALSE_ALARM, 2)
     enough = bool(row.ratio - z * row.se <= theory.ACCUMULATE_LIMIT * (1.0 + 1.5 * row.scale))
-    lost = bool(replaced.ratio - z * replaced.se > theory.ACCUMULATE_LIMIT)
+    lost = (replaced.ratio - theory.ACCUMULATE_LIMIT) / (z * replaced.se)
     shown = plus_minus(1.0 / row.ratio, row.se / row.ratio**2)
     return simulated(
-        found._replace(agrees=found.agrees and enough and lost),
+        found._replace(
+            agrees=found.agrees and enough and lost >= -1.0, decided=found.decided and lost > 1.0
+        ),
         f"Logistic regression keeps {shown} of its efficiency after {row.generation} generations "
         f"that accumulate (law {1.0 / row.law:.3f}, bound {SMALLEST_EFFICIENCY:.3f}), and "
         f"{1.0 / replaced.ratio:.3f} if data are replaced.",

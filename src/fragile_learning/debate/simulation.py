@@ -76,6 +76,15 @@ class _Rows(NamedTuple):
         across = np.swapaxes(self.design, 1, 2)
         return across @ self.design, across @ self.labels[..., None]
 
+    def until(self, end: int) -> _Rows:
+        """Return a view of the first rows."""
+        return _Rows(self.design[:, :end], self.labels[:, :end])
+
+    def fill(self, start: int, rows: _Rows) -> None:
+        """Put other rows into these, from a place on."""
+        end = start + rows.labels.shape[1]
+        self.design[:, start:end], self.labels[:, start:end] = rows
+
 
 def _label(design: Array, weights: Array, rng: np.random.Generator) -> _Rows:
     """Let a model label a design, with unit noise."""
@@ -92,7 +101,7 @@ def _solve(*parts: tuple[float, tuple[Array, Array]]) -> Array:
 
 def _random_part(rows: _Rows, n_kept: int, rng: np.random.Generator) -> _Rows:
     """Keep so many rows of each replicate, drawn without replacement."""
-    keys = rng.random(rows.labels.shape)
+    keys = rng.random(rows.labels.shape, dtype=np.float32)
     chosen = np.argpartition(keys, n_kept - 1, axis=1)[:, :n_kept]
     return _Rows(
         np.take_along_axis(rows.design, chosen[..., None], axis=1),
@@ -119,18 +128,21 @@ def _run_loop(
     pooled = real = first.moments()
     fit = _solve((1.0, real))
     errors = [np.sum(fit**2, axis=1)]
-    pool = first
-    for _ in range(1, n_generations):
+    if loop == "accumulate, subsample":
+        room = n_generations * n_samples
+        pool = _Rows(
+            np.empty((design.shape[0], room, design.shape[2])), np.empty((design.shape[0], room))
+        )
+        pool.fill(0, first)
+    for index in range(1, n_generations):
         if loop == "real fresh":
             real = _label(draw_design(n_samples), np.zeros_like(fit), rng).moments()
         design = first.design if loop == "accumulate, one design" else draw_design(n_synthetic)
         made = _label(design, fit, rng)
         if loop == "accumulate, subsample":
-            pool = _Rows(
-                np.concatenate([pool.design, made.design], axis=1),
-                np.concatenate([pool.labels, made.labels], axis=1),
-            )
-            fit = _solve((1.0, _random_part(pool, n_samples, rng).moments()))
+            pool.fill(index * n_samples, made)
+            seen = pool.until((index + 1) * n_samples)
+            fit = _solve((1.0, _random_part(seen, n_samples, rng).moments()))
         elif loop == "replace":
             fit = _solve((1.0, made.moments()))
         elif loop.startswith("accumulate"):

@@ -53,7 +53,7 @@ DECISIONS: tuple[Decision, ...] = (
     Decision(
         _KEEP,
         "yes, all of it and all that was made since",
-        "Train on everything: the error stays below 1.65 fits' worth. If that is too much to "
+        r"Train on everything: the error stays below $\pi^2/6$ fits' worth. If that is too much to "
         "train on, a random part of all costs less than twice that.",
         ("DEB-2", "DEB-3", "DEB-4", "DEB-12"),
     ),

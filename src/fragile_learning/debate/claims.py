@@ -474,7 +474,7 @@ CLAIMS: tuple[Claim, ...] = (
         EXACT_REASON,
         ("debate/gaussian",),
         _gaussian_replaced,
-        reported=f"{theory.log_variance_drift(20)[0]:.4f} per generation, n = 20",
+        reported=f"−{-theory.log_variance_drift(20)[0]:.4f} per generation, n = 20",
     ),
     Claim(
         "DEB-10",

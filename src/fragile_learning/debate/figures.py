@@ -211,6 +211,6 @@ def gap_figure(table: pd.DataFrame) -> Figure:
         draw_line(below, rows["generation"], rows["valley"], look)
     below.axhline(1.0, **REFERENCE)
     above.set(ylabel="share in the gap", ylim=(0.0, None))
-    below.set(xlabel="generation", ylabel="valley / mode", ylim=(0.0, None))
+    below.set(xlabel="generation", ylabel=r"density at 0 / at $\pm a$", ylim=(0.0, None))
     legend_above(above)
     return figure

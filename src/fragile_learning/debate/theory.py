@@ -1063,10 +1063,10 @@ def gap_mass(
 def valley_ratio(
     workflow: Chain, n_generations: int, *, separation: float, spread: float, bandwidth: float
 ) -> Array:
-    r"""Density of a kernel chain's draws midway between two real modes, relative to that at them.
+    r"""Density of a kernel chain's draws midway between two real modes, over that at their places.
 
-    Far below 1 while the modes stand apart, 1 and more when they have merged. If data are replaced
-    there is one mode from generation :math:`(a^2 - s^2)/h^2` on.
+    Far below 1 while the modes stand apart; above 1 where they were there is no peak any more. If
+    data are replaced there is one mode from generation :math:`(a^2 - s^2)/h^2` on.
 
     Parameters
     ----------

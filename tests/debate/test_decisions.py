@@ -47,7 +47,7 @@ def test_rows_are_complete_and_different():
 
 def test_verdicts_come_from_the_ledger(ledger):
     table = decision_table(ledger)
-    assert list(table.columns) == ["question", "answer", "advice", "rests_on"]
+    assert list(table.columns) == ["situation", "advice", "rests_on"]
     assert len(table) == len(DECISIONS)
     outcomes = {entry.id: str(entry.outcome) for entry in ledger}
     for one, text in zip(DECISIONS, table["rests_on"], strict=True):

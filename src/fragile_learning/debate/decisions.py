@@ -180,7 +180,7 @@ def decision_table(entries: Iterable[LedgerEntry]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``question``, ``answer``, ``advice`` and ``rests_on``: ids with their verdicts.
+        Columns ``situation``, ``advice`` and ``rests_on``: ids with their verdicts.
 
     Raises
     ------
@@ -202,8 +202,7 @@ def decision_table(entries: Iterable[LedgerEntry]) -> pd.DataFrame:
             raise ValueError(f"claims must be in the ledger, got {', '.join(missing)}")
         rows.append(
             {
-                "question": one.question,
-                "answer": one.answer,
+                "situation": f"{one.question} – {one.answer}",
                 "advice": one.advice,
                 "rests_on": ", ".join(f"{name} {verdicts[name]}" for name in one.claims),
             }

@@ -23,6 +23,7 @@ from fragile_learning.claims import (
     verdict_counts,
     verdict_of,
     verdict_table,
+    verdict_totals,
     write_ledger,
 )
 from fragile_learning.statistics import z_bound
@@ -213,6 +214,18 @@ def test_verdicts_are_counted_by_room(archive):
         {"room": "example", "agrees": 1, "differs": 1, "inconclusive": 0, "not run": 0},
     ]
     assert list(verdict_counts([]).columns) == ["room", *map(str, Outcome)]
+
+
+def test_verdicts_are_counted_over_all_rooms(archive):
+    archived(archive, frame(1.0, 1.0))
+    (first,) = from_archive([CLAIM])
+    second = dataclasses.replace(first, id="EX-2", outcome=Outcome.DIFFERS)
+    other = dataclasses.replace(first, id="OT-1", experiments=("other/slopes",))
+    totals = verdict_totals([other, first, second])
+    assert list(totals) == list(Outcome)
+    assert totals == {"agrees": 2, "differs": 1, "inconclusive": 0, "not run": 0}
+    with pytest.raises(TypeError, match="entries must be ledger entries, got 'agrees'"):
+        verdict_totals(["agrees"])
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ __all__ = [
     "verdict_counts",
     "verdict_of",
     "verdict_table",
+    "verdict_totals",
     "write_ledger",
 ]
 
@@ -622,6 +623,36 @@ def verdict_counts(entries: Iterable[LedgerEntry]) -> pd.DataFrame:
         row[str(entry.outcome)] += 1
     rows = [{"room": room, **row} for room, row in counts.items()]
     return pd.DataFrame(rows, columns=["room", *outcomes])
+
+
+def verdict_totals(entries: Iterable[LedgerEntry]) -> dict[Outcome, int]:
+    """Count the claims of each outcome, over all rooms.
+
+    Parameters
+    ----------
+    entries : iterable of LedgerEntry
+
+    Returns
+    -------
+    dict of Outcome to int
+        All outcomes in their order, zeros included. A key may be given as its text.
+
+    Raises
+    ------
+    TypeError
+        If something else than a ledger entry is counted.
+
+    Examples
+    --------
+    >>> {str(outcome): n for outcome, n in verdict_totals([]).items()}
+    {'agrees': 0, 'differs': 0, 'inconclusive': 0, 'not run': 0}
+    """
+    totals = dict.fromkeys(Outcome, 0)
+    for entry in entries:
+        if not isinstance(entry, LedgerEntry):
+            raise TypeError(f"entries must be ledger entries, got {entry!r}")
+        totals[entry.outcome] += 1
+    return totals
 
 
 def _entry(row: Mapping[str, Any]) -> LedgerEntry:

@@ -45,7 +45,9 @@ def main() -> None:
         text = conf.read_text(encoding="utf-8")
         for extension in OWN:
             text = re.sub(rf"['\"]{extension}['\"],?\s*", "", text)
-        conf.write_text(text, encoding="utf-8")
+        # Jupyter Book finds the extension beside this script by _config.yml; Sphinx needs the path.
+        path = f"import sys\n\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        conf.write_text(path + text, encoding="utf-8")
         sphinx = [python, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n"]
         run(*sphinx, ".", NEXT / "html")
     finally:

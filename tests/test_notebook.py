@@ -12,6 +12,7 @@ import pytest
 
 from fragile_learning import notebook
 from fragile_learning.notebook import glue, table
+from fragile_learning.style import ShownFigure
 
 
 @pytest.fixture
@@ -41,6 +42,12 @@ def test_text_that_reads_as_python_is_kept_as_written(text):
     assert shown.replace("\u2060", "") == text
     with pytest.raises((ValueError, SyntaxError)):
         ast.literal_eval(shown)
+
+
+def test_a_figure_reaches_the_page_as_it_is(glued):
+    figure = ShownFigure(b"<svg/>", b"<svg/>", 100.0, "It falls.")
+    glue("key", figure)
+    assert glued["key"] == "Figure: It falls."
 
 
 def test_other_text_is_left_alone():

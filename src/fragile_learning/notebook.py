@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fragile_learning.style import ShownFigure
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -25,24 +27,29 @@ _LONG_TEXT = 30  # characters; a column with longer cells gets room
 _MATH = re.compile(r"\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 
-def glue(name: str, text: str) -> None:
+def glue(name: str, text: str | ShownFigure) -> None:
     """Keep a formatted number under a name, for ``{glue:text}`` in the prose of the same page.
+
+    A figure is kept for the directive ``{glue}``, where no cell can stand: in a card, say.
 
     Parameters
     ----------
     name : str
         The key that the prose uses.
-    text : str
-        The number as it is to be read, formatted by the caller: ``f"{risk:.3f}"``.
+    text : str or ShownFigure
+        The number as it is to be read, formatted by the caller: ``f"{risk:.3f}"``; or what
+        :func:`fragile_learning.style.show` returns.
 
     Raises
     ------
     TypeError
-        If `name` or `text` is not a string. A bare float would be printed unrounded.
+        If `name` or `text` is of another type. A bare float would be printed unrounded.
     ValueError
         If `name` or `text` is empty.
     """
     for argument, value in (("name", name), ("text", text)):
+        if argument == "text" and isinstance(value, ShownFigure):
+            continue
         if not isinstance(value, str):
             raise TypeError(
                 f"{argument} must be a string, formatted by the caller, "
@@ -54,7 +61,7 @@ def glue(name: str, text: str) -> None:
         from myst_nb import glue as to_page
     except ImportError:
         return
-    to_page(name, _Text(text), display=False)
+    to_page(name, _Text(text) if isinstance(text, str) else text, display=False)
 
 
 class _Text(str):

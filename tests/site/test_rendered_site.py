@@ -31,6 +31,10 @@ ARGUMENTS = [
 ]
 PROBE = """async () => {
   if (window.MathJax && window.MathJax.startup) await window.MathJax.startup.promise;
+  // figures come when they are seen; here the whole page is
+  const seen = [...document.images].filter(i => i.offsetWidth > 0);
+  for (const image of seen) image.loading = 'eager';
+  await Promise.all(seen.map(i => i.decode().catch(() => {})));
   const wide = [...document.querySelectorAll('main *')]
     .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map(e => e.outerHTML.slice(0, 120));

@@ -245,6 +245,9 @@ PRINTED = """async () => {
       .map(e => [...e.querySelectorAll('.solution-content, section')].some(shown)),
     wide: wide.slice(0, 5).map(e => e.outerHTML.slice(0, 120)),
     width: document.scrollingElement.scrollWidth,
+    pale: [...document.querySelectorAll('.highlight span, .admonition-title')].filter(shown)
+      .map(e => getComputedStyle(e).color)
+      .filter(c => c.match(/\\d+/g).slice(0, 3).reduce((sum, v) => sum + Number(v), 0) > 480),
   };
 }"""
 
@@ -264,6 +267,7 @@ def test_a_chapter_can_be_printed(open_page, chapter, scheme):
     assert len(found["solutions"]) >= 5
     assert all(found["solutions"]), "solutions are open"
     assert found["wide"] == []
+    assert found["pale"] == [], "text that paper would not show"
     assert found["width"] <= PAPER["width"]
     pdf = page.pdf(format="A4")
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) > 5
@@ -276,6 +280,7 @@ def test_the_screen_still_has_its_navigation(open_page):
     assert found["background"] != "rgb(255, 255, 255)"
     assert found["dark"] > 0
     assert found["light"] == 0
+    assert found["pale"] != []
     assert not any(found["solutions"])
 
 

@@ -122,8 +122,13 @@ def _structure(node: Any) -> str:
     return f"{type(node).__name__}({','.join(fields)})"
 
 
-def code_structure(source: str) -> str:
+def code_structure(source: str | ast.AST) -> str:
     """Text that depends on the code in ``source``, not on its comments, docstrings or layout.
+
+    Parameters
+    ----------
+    source : str or syntax tree
+        A tree loses its docstrings.
 
     Examples
     --------
@@ -132,7 +137,7 @@ def code_structure(source: str) -> str:
     >>> code_structure("x = 1") == code_structure("x = 2")
     False
     """
-    tree = ast.parse(source)
+    tree = ast.parse(source) if isinstance(source, str) else source
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None

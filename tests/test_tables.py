@@ -259,6 +259,25 @@ def test_a_foreign_manifest_is_refused_although_it_is_signed(table, change, mess
     assert "a-table" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"code_hash": "0" * 64}, "traced must say where code_hash and date come from"),
+        ({"traced": "run"}, "code_hash must be 64 hexadecimal digits, got ''"),
+        ({"traced": "guess"}, "traced must be one of"),
+        (
+            {"traced": "run", "code_hash": "0" * 64, "date": "2026-13-01"},
+            "date must be a day like '2026-11-25', got '2026-13-01'",
+        ),
+    ],
+)
+def test_code_and_day_come_with_their_origin(change, message):
+    with pytest.raises(ValueError, match=message):
+        a_manifest(**change)
+    known = a_manifest(traced="run", code_hash="0" * 64, date="2026-11-25")
+    assert '"traced": "run"' in known.to_json()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{", b"\xff", b'{"format": 1}'])
 def test_a_manifest_that_is_none(table, content):
     manifest_path(table).write_bytes(content)

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import importlib.util
+import multiprocessing
 import os
 import pkgutil
 import subprocess
@@ -14,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fragile_learning.claims import Claim
     from fragile_learning.cluster import Cluster, Worker
+    from fragile_learning.freshness import TableState
     from fragile_learning.sweeps import Experiment
-    from fragile_learning.tables import Manifest
 
 __all__ = ["all_claims", "all_experiments", "main"]
 
@@ -92,6 +94,10 @@ def _device(experiment: Experiment, workers: Sequence[Worker]) -> str:
     if "torch" in experiment.requires:
         _torch()  # else a GPU is not named
     return description()
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _revision(root: Path) -> str:
@@ -188,6 +194,7 @@ def _run(
     resume: bool = True,
 ) -> Path:
     """Compute a table and write it with its manifest."""
+    from fragile_learning.freshness import experiment_hash
     from fragile_learning.machine import peak_memory
     from fragile_learning.tables import Manifest, source_hash, write_table
 
@@ -196,6 +203,7 @@ def _run(
     if lacking:
         raise ValueError(f"{experiment.name} needs {', '.join(lacking)}, which is not here")
     target = _output(tier, output) / f"{experiment.name}.csv"
+    code, date = experiment_hash(experiment), _today()
     started = time.perf_counter()
     frame = experiment.run(
         tier,
@@ -205,6 +213,7 @@ def _run(
         cluster=where.cluster,
         progress=True,
         resume=resume,
+        code_hash=code,
     )
     seconds = time.perf_counter() - started
     workers = frame.attrs["workers"]
@@ -223,38 +232,138 @@ def _run(
         source_hash=source_hash(),
         nullable=experiment.nullable,
         resumed_points=int(frame.attrs["resumed_points"]),
+        code_hash=code,
+        date=date,
+        traced="run",
     )
     write_table(target, frame, manifest)
     print(f"{target}: {len(frame)} rows in {seconds:.1f} s")
     return target
 
 
-def _state(experiment: Experiment, tier: str) -> tuple[str, Manifest | None]:
-    """Whether a tier's archived table is there and belongs to the present configuration."""
-    from fragile_learning.tables import MissingTableError, archive_path, read_table
+# A point that takes longer than this is too dear for a confirmation.
+_DEAREST_POINT = 60.0
 
-    if tier not in experiment.tiers:
-        return f"no {tier} tier", None
+
+def _points_again(experiment: Experiment, points: list[dict[str, Any]], to: Any) -> None:
+    """Compute points again in a process of its own; send each as soon as it is there."""
+    from fragile_learning.freshness import compute_again
+
+    for point in points:
+        try:
+            to.send(compute_again(experiment, point))
+        except Exception as error:  # noqa: BLE001 - the parent process reports it
+            to.send(error)
+            return
+
+
+def _computed_again(
+    experiment: Experiment, points: list[dict[str, Any]], seconds: float
+) -> Iterator[Any]:
+    """Rows of points, until the time is used up or a point is too dear; an error ends it."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    worker = context.Process(target=_points_again, args=(experiment, points, there), daemon=True)
+    worker.start()
+    there.close()
+    ends = time.perf_counter() + seconds
     try:
-        _, manifest = read_table(archive_path(tier, experiment.name))
-    except MissingTableError:
-        return "missing", None
-    return ("stale" if experiment.is_stale(manifest, tier) else "ready"), manifest
+        for number in range(len(points)):
+            # the first point may use what is allowed for one, and the start of the process
+            left = ends - time.perf_counter()
+            if not here.poll(max(left, _DEAREST_POINT if number == 0 else 0.0)):
+                return
+            try:
+                yield here.recv()
+            except EOFError:
+                yield RuntimeError("the process that computed it ended without an answer")
+                return
+    finally:
+        worker.terminate()
+        worker.join()
+        here.close()
+
+
+def _confirm(experiment: Experiment, *, at_most: int, seconds: float) -> str:
+    """Compare some recomputed points with the archived rows; return "" or what differs."""
+    from fragile_learning.freshness import (
+        Confirmation,
+        experiment_hash,
+        largest_difference,
+        points_to_confirm,
+        tolerance,
+        write_confirmation,
+    )
+    from fragile_learning.tables import archive_path, read_table
+
+    path = archive_path("full", experiment.name)
+    archived, manifest = read_table(path)
+    points = points_to_confirm(experiment, "full", at_most=at_most)
+    allowed, worst, done = tolerance(experiment), 0.0, 0
+    for point, rows in zip(points, _computed_again(experiment, points, seconds), strict=False):
+        if isinstance(rows, Exception):
+            return f"point {point} failed: {rows}"
+        found = largest_difference(archived, rows, list(point))
+        if found.relative > allowed:
+            return f"{found.column} differs by {found.relative:.2g} at {point}"
+        worst, done = max(worst, found.relative), done + 1
+    if not done:
+        return f"left alone: its cheapest point takes more than {_DEAREST_POINT:.0f} s"
+    confirmation = Confirmation(
+        name=experiment.name,
+        table_sha256=manifest.table_sha256,
+        code_hash=experiment_hash(experiment),
+        n_points=done,
+        of_points=len(experiment.points("full")),
+        largest_relative_difference=worst,
+        tolerance=allowed,
+        date=_today(),
+        device=_device(experiment, ()),
+        source_revision=_revision(_work_folder()),
+    )
+    write_confirmation(path, confirmation)
+    return ""
+
+
+def _words(state: TableState) -> str:
+    """State of an archived table in words."""
+    if state.manifest is None:
+        return "missing"
+    if state.reasons:
+        return f"stale: {', '.join(state.reasons)}"
+    found = state.confirmation
+    if found is None or found.code_hash == state.manifest.code_hash:
+        return "ready"
+    return f"ready: confirmed {found.date} by {found.n_points} of {found.of_points} points"
 
 
 def _results(chosen: argparse.Namespace) -> int:
+    from fragile_learning.freshness import table_state
+
     where = _where(chosen)
+    refuted = 0
     for name, experiment in all_experiments().items():
-        state, manifest = _state(experiment, "full")
-        cost = "" if manifest is None else f"  {manifest.wall_time_seconds:.0f} s"
-        print(f"{name:40} {state}{cost}")
-        if chosen.run_missing and state in {"missing", "stale"}:
-            lacking = _lacking(experiment, "full", where)
-            if lacking:
-                print(f"{name:40} left alone: needs {', '.join(lacking)}")
-            else:
-                _run(experiment, "full", where=where)
-    return 0
+        if "full" not in experiment.tiers:
+            print(f"{name:40} no full tier")
+            continue
+        if chosen.only and not {name, name.split("/")[0]} & set(chosen.only):
+            continue
+        state = table_state(experiment)
+        cost = "" if state.manifest is None else f"  ({state.manifest.wall_time_seconds:.0f} s)"
+        print(f"{name:40} {_words(state)}{cost}", flush=True)
+        lacking = _lacking(experiment, "full", where)
+        remade = state.manifest is None or any("configuration" in why for why in state.reasons)
+        if not state.is_stale or not (chosen.run_missing if remade else chosen.confirm):
+            continue
+        if lacking:
+            print(f"{name:40} left alone: needs {', '.join(lacking)}")
+        elif remade:
+            _run(experiment, "full", where=where)
+        else:
+            wrong = _confirm(experiment, at_most=chosen.points, seconds=chosen.seconds)
+            refuted += bool(wrong) and not wrong.startswith("left alone")
+            print(f"{name:40} {wrong or _words(table_state(experiment))}", flush=True)
+    return 1 if refuted else 0
 
 
 def _claims(chosen: argparse.Namespace) -> int:
@@ -382,7 +491,23 @@ def _parser() -> argparse.ArgumentParser:
     rooms.add_parser("list", help="list the experiments").set_defaults(function=_list)
 
     results = rooms.add_parser("results", help="state of the archived full-tier tables")
-    results.add_argument("--run-missing", action="store_true", help="compute what is not ready")
+    results.add_argument("only", nargs="*", metavar="NAME", help="of these tables or rooms alone")
+    results.add_argument(
+        "--run-missing",
+        action="store_true",
+        help="compute tables that are missing or of another configuration",
+    )
+    results.add_argument(
+        "--confirm",
+        action="store_true",
+        help="where code changed since, compare points computed now with the archived rows",
+    )
+    results.add_argument(
+        "--points", type=_positive, default=12, help="to confirm a table (default: at most 12)"
+    )
+    results.add_argument(
+        "--seconds", type=_positive, default=30, help="to confirm a table (default: 30)"
+    )
     _add_where(results)
     results.set_defaults(function=_results)
 

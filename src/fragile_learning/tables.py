@@ -49,10 +49,13 @@ __all__ = [
 ]
 
 TIERS = ("quick", "full")
-FORMAT = "fragile-learning table 1"
+FORMAT = "fragile-learning table 2"
+_FIRST_FORMAT = "fragile-learning table 1"
+_SINCE_SECOND = ("code_hash", "date", "traced")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9]+(-[a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_DATE = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _INT64 = 2**63
 
 
@@ -307,6 +310,14 @@ class Manifest:
         Float columns in which NaN means "not defined here". Anywhere else NaN is a lost result.
     resumed_points : int
         Points taken from an interrupted earlier session.
+    code_hash : str
+        :func:`fragile_learning.freshness.experiment_hash` of the experiment when the table was
+        made: of all code that its points depend on. Empty where it is not known.
+    date : str
+        Day of the run, UTC, like "2026-11-25". Empty where it is not known.
+    traced : {"", "run", "revision"}
+        Where these two come from: the run itself, or, for a table of an earlier time, the sources
+        and the day of ``source_revision``. Empty if both are.
     table_sha256, n_rows, columns
         Filled in by :func:`write_table`: checksum of the CSV file, number of rows, and the type
         ("bool", "int", "float" or "str") of each column in order.
@@ -331,6 +342,9 @@ class Manifest:
     source_hash: str
     nullable: tuple[str, ...] = ()
     resumed_points: int = 0
+    code_hash: str = ""
+    date: str = ""
+    traced: str = ""
     table_sha256: str = ""
     n_rows: int = 0
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -361,6 +375,14 @@ class Manifest:
         put(self, "nullable", _names("nullable", self.nullable))
         if self.table_sha256 != "":
             _checksum("table_sha256", self.table_sha256)
+        choice("traced", self.traced, ("", "run", "revision"))
+        if self.traced:
+            _checksum("code_hash", self.code_hash)
+            day("date", self.date)
+        elif self.code_hash or self.date:
+            raise ValueError(
+                f"traced must say where code_hash and date come from, got {self.traced!r}"
+            )
 
     def to_json(self) -> str:
         """Text of the manifest file, with a checksum of its own."""
@@ -397,6 +419,13 @@ def _names(field: str, value: Any) -> tuple[str, ...]:
     if not all(isinstance(name, str) and name for name in names):
         raise TypeError(f"{field} must be a tuple of names, got {value!r}")
     return names
+
+
+def day(field: str, value: Any) -> str:
+    """Return ``value`` if it is a day like "2026-11-25", else raise."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError(f"{field} must be a day like '2026-11-25', got {value!r}")
+    return value
 
 
 def _checksum(field: str, value: Any) -> str:
@@ -545,15 +574,18 @@ def read_manifest(path: Path | str) -> Manifest:
         content = json.loads(beside.read_bytes().decode("utf-8"))
     except ValueError as error:
         raise _refuse(beside, f"not JSON (truncated?): {error}") from None
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+    stated = content.pop("format", None) if isinstance(content, dict) else None
+    if stated not in (FORMAT, _FIRST_FORMAT):
         raise _refuse(beside, f"not a manifest of the format {FORMAT!r}")
     expected = {field.name for field in dataclasses.fields(Manifest)} | {"manifest_sha256"}
+    if stated == _FIRST_FORMAT:
+        expected -= set(_SINCE_SECOND)
     if set(content) != expected:
         lacking, extra = sorted(expected - set(content)), sorted(set(content) - expected)
         raise _refuse(beside, f"wrong fields: missing {lacking}, unknown {extra}")
     checksum = content.pop("manifest_sha256")
     try:
-        if checksum != configuration_hash({"format": FORMAT, **content}):
+        if checksum != configuration_hash({"format": stated, **content}):
             raise ValueError("its checksum does not hold (edited by hand?)")
         columns = content.pop("columns")
         if not isinstance(columns, list) or not all(

@@ -1,0 +1,286 @@
+"""Whether a table stands for the present code, and how it is confirmed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fragile_learning import tables
+from fragile_learning.cli import all_experiments, main
+from fragile_learning.freshness import (
+    Confirmation,
+    compute_again,
+    confirmation_path,
+    confirmations,
+    experiment_hash,
+    largest_difference,
+    points_to_confirm,
+    read_confirmation,
+    table_state,
+    tolerance,
+    write_confirmation,
+)
+from fragile_learning.sweeps import Experiment, grid
+from fragile_learning.tables import Manifest, TableError, archive_path, read_table, write_table
+
+NAME = "regression/sharp-constants"
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """An archive with one table of the package, made by the present code."""
+    monkeypatch.setattr(tables, "archive_roots", lambda: iter([tmp_path]))
+    experiment = all_experiments()[NAME]
+    store(tmp_path, experiment, experiment.run("full"))
+    return tmp_path
+
+
+def store(archive, experiment, frame, **changes):
+    fields = {
+        "name": experiment.name,
+        "description": experiment.description,
+        "tier": "full",
+        "configuration": experiment.configuration("full"),
+        "seed": experiment.seed,
+        "versions": {"python": "3"},
+        "device": "none",
+        "n_workers": 1,
+        "wall_time_seconds": 0.0,
+        "peak_memory_bytes": 0,
+        "source_revision": "unknown",
+        "source_hash": "0" * 64,
+        "nullable": experiment.nullable,
+        "code_hash": experiment_hash(experiment),
+        "date": "2026-11-25",
+        "traced": "run",
+    }
+    path = archive / "full" / f"{experiment.name}.csv"
+    return write_table(path, frame, Manifest(**(fields | changes)))
+
+
+def of(manifest, **changes):
+    fields = {
+        "name": NAME,
+        "table_sha256": manifest.table_sha256,
+        "code_hash": experiment_hash(all_experiments()[NAME]),
+        "n_points": 2,
+        "of_points": 9,
+        "largest_relative_difference": 1e-15,
+        "tolerance": 1e-9,
+        "date": "2026-11-26",
+        "device": "none",
+        "source_revision": "unknown",
+    }
+    return Confirmation(**(fields | changes))
+
+
+def test_a_table_of_the_present_code_stands(archive):
+    assert table_state(all_experiments()[NAME]).reasons == ()
+
+
+def test_a_table_of_other_code_is_stale_until_it_is_confirmed(archive):
+    experiment = all_experiments()[NAME]
+    frame = read_table(archive_path("full", NAME))[0]
+    manifest = store(archive, experiment, frame, code_hash="1" * 64)
+    path = archive_path("full", NAME)
+    assert table_state(experiment).reasons == ("its code changed since 2026-11-25",)
+    write_confirmation(path, of(manifest, code_hash="2" * 64))  # of code between then and now
+    assert table_state(experiment).reasons == ("its code changed since 2026-11-26",)
+    write_confirmation(path, of(manifest, table_sha256="3" * 64))  # of another table
+    assert table_state(experiment).reasons == ("its code changed since 2026-11-25",)
+    assert table_state(experiment).confirmation is None
+    write_confirmation(path, of(manifest))
+    assert not table_state(experiment).is_stale
+    assert confirmations([NAME, "regression/projections"]) == {NAME: of(manifest)}
+
+
+def test_a_table_of_unknown_code_or_another_configuration_is_stale(archive):
+    experiment = all_experiments()[NAME]
+    frame = read_table(archive_path("full", NAME))[0]
+    store(archive, experiment, frame, code_hash="", date="", traced="", seed=7)
+    assert table_state(experiment).reasons == (
+        "its configuration changed",
+        "the code that made it is not known",
+    )
+    confirmed = table_state(all_experiments()["regression/projections"])
+    assert confirmed.reasons == ("there is no table",)
+    assert confirmed.manifest is None
+
+
+def test_confirm_computes_some_points_again(archive, capsys):
+    experiment = all_experiments()[NAME]
+    frame = read_table(archive_path("full", NAME))[0]
+    store(archive, experiment, frame, code_hash="1" * 64)
+    assert main(["results", NAME]) == 0
+    assert f"{NAME:40} stale: its code changed since 2026-11-25" in capsys.readouterr().out
+    assert main(["results", NAME, "--confirm", "--points", "2"]) == 0
+    assert "by 2 of 9 points" in capsys.readouterr().out
+    found = read_confirmation(archive_path("full", NAME))
+    assert (found.n_points, found.of_points, found.tolerance) == (2, 9, 1e-9)
+    assert found.code_hash == experiment_hash(experiment)
+    assert found.largest_relative_difference < 1e-12
+    assert not table_state(experiment).is_stale
+
+
+def test_confirm_refuses_a_table_that_the_code_does_not_give(archive, capsys):
+    experiment = all_experiments()[NAME]
+    frame = read_table(archive_path("full", NAME))[0]
+    column = next(name for name in reversed(frame.columns) if frame[name].dtype.kind == "f")
+    frame[column] *= 1 + 1e-8
+    store(archive, experiment, frame, code_hash="1" * 64)
+    assert main(["results", NAME, "--confirm", "--points", "1"]) == 1
+    assert f"{column} differs by 1e-08 at" in capsys.readouterr().out
+    assert not confirmation_path(archive_path("full", NAME)).exists()
+    assert table_state(experiment).is_stale
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("1e-15", "1e-16"), "checksum"),
+        (lambda text: text[:-20], "not used"),
+        (lambda text: "[]", "not used"),
+        (lambda text: text.replace("confirmation 1", "confirmation 9"), "format"),
+    ],
+)
+def test_an_edited_confirmation_is_refused_and_kept(archive, change, message):
+    path = archive_path("full", NAME)
+    write_confirmation(path, of(read_table(path)[1]))
+    file = confirmation_path(path)
+    altered = change(file.read_text(encoding="utf-8"))
+    file.write_text(altered, encoding="utf-8")
+    with pytest.raises(TableError, match=message) as caught:
+        table_state(all_experiments()[NAME])
+    assert str(file) in str(caught.value)
+    assert file.read_text(encoding="utf-8") == altered
+
+
+def test_a_confirmation_of_another_table_is_refused(archive):
+    path = archive_path("full", NAME)
+    write_confirmation(path, of(read_table(path)[1], name="regression/other"))
+    with pytest.raises(TableError, match="it is of another table, 'regression/other'"):
+        read_confirmation(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_points": 0}, "n_points must be an integer >= 1 and <= 9, got 0"),
+        ({"n_points": 10}, "n_points must be an integer >= 1 and <= 9, got 10"),
+        ({"largest_relative_difference": 1e-8}, "largest_relative_difference must be"),
+        ({"tolerance": 0.0}, "tolerance must be"),
+        ({"date": "26.11.2026"}, "date must be a day like '2026-11-25', got '26.11.2026'"),
+        ({"code_hash": "1"}, "code_hash must be 64 hexadecimal digits, got '1'"),
+        ({"device": " "}, "device must be a text, got ' '"),
+        ({"name": "x"}, "name must have the form"),
+    ],
+)
+def test_a_confirmation_that_makes_no_sense_is_refused(archive, change, message):
+    with pytest.raises(ValueError, match=message):
+        of(read_table(archive_path("full", NAME))[1], **change)
+
+
+# --- points and differences -------------------------------------------------------------------
+
+
+def law(*, kind, n, exact, rng):
+    return [{"y": float(n), "word": kind}, {"y": float(rng.normal()), "word": kind}]
+
+
+POINTS = [
+    *grid(kind=["a", "b"], n=[100, 10, 1], exact=[True]),
+    *grid(kind=["a"], n=[1000], exact=[False]),
+]
+LAW = Experiment("example/law", "A law.", law, {"full": POINTS}, seed=1)
+
+
+def test_every_branch_is_confirmed_first_by_its_cheapest_point():
+    chosen = points_to_confirm(LAW, "full", at_most=5)
+    assert [(point["kind"], point["n"], point["exact"]) for point in chosen] == [
+        ("a", 1, True),
+        ("b", 1, True),
+        ("a", 1000, False),
+        ("a", 10, True),
+        ("b", 10, True),
+    ]
+    assert len(points_to_confirm(LAW, "full")) == len(POINTS)
+    with pytest.raises(ValueError, match="at_most must be an integer >= 1, got 0"):
+        points_to_confirm(LAW, "full", at_most=0)
+
+
+def test_one_point_alone_gives_the_rows_of_the_whole_table():
+    whole = LAW.run("full")
+    for point in POINTS:
+        assert largest_difference(whole, compute_again(LAW, point), list(point)).relative == 0.0
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "relative"),
+    [
+        ("y", lambda v: v * (1 + 1e-8), 1e-8),
+        ("y", lambda v: v + 1e-13, 0.0),  # rounding
+        ("y", lambda v: v * math.inf, math.inf),
+        ("word", lambda v: "other", math.inf),
+    ],
+)
+def test_the_largest_difference_is_found(column, change, relative):
+    whole = LAW.run("full")
+    row = 5  # of the third point
+    whole.loc[row, column] = change(whole.loc[row, column])
+    found = largest_difference(whole, compute_again(LAW, POINTS[2]), list(POINTS[2]))
+    assert found.relative == pytest.approx(relative, rel=1e-6)
+    assert found.column == (column if relative else "")
+    other = largest_difference(whole, compute_again(LAW, POINTS[1]), list(POINTS[1]))
+    assert other.relative == 0.0
+
+
+def test_rows_that_are_not_there_are_named():
+    whole = LAW.run("full")
+    rows = compute_again(LAW, POINTS[2])
+    with pytest.raises(ValueError, match="the archived table has no row at"):
+        largest_difference(whole[whole["n"] != 1], rows, list(POINTS[2]))
+    with pytest.raises(ValueError, match=r"differ in columns \['y'\]"):
+        largest_difference(whole.drop(columns="y"), rows, list(POINTS[2]))
+    assert largest_difference(whole.drop(index=5), rows, list(POINTS[2])).relative == math.inf
+
+
+def test_missing_values_agree_with_missing_values():
+    one = pd.DataFrame({"n": [1, 2], "y": [np.nan, 1.0]})
+    assert largest_difference(one, one.iloc[:1], ["n"]).relative == 0.0
+    other = pd.DataFrame({"n": [1], "y": [0.5]})
+    assert largest_difference(one, other, ["n"]).relative == math.inf
+
+
+def test_training_has_a_wider_tolerance():
+    assert tolerance(LAW) == 1e-9
+    assert tolerance(dataclasses.replace(LAW, requires=("torch",))) == 1e-4
+
+
+# --- the archive ------------------------------------------------------------------------------
+
+
+def test_every_archived_table_says_from_which_code_it_is():
+    for experiment in all_experiments().values():
+        if "full" in experiment.tiers:
+            state = table_state(experiment)
+            if state.manifest is not None:
+                assert state.manifest.traced in {"run", "revision"}, experiment.name
+
+
+def test_the_first_format_of_manifests_is_still_read(archive):
+    path = archive_path("full", NAME)
+    file = tables.manifest_path(path)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for field in ("code_hash", "date", "traced", "manifest_sha256"):
+        del content[field]
+    content["format"] = "fragile-learning table 1"
+    content["manifest_sha256"] = tables.configuration_hash(content)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    manifest = read_table(path)[1]
+    assert (manifest.code_hash, manifest.date, manifest.traced) == ("", "", "")
+    assert table_state(all_experiments()[NAME]).reasons == ("the code that made it is not known",)

@@ -88,9 +88,13 @@ results: $(READY) ## say which archived full-scale tables are there, missing or 
 results-missing: $(READY) ## compute the full-scale tables that are missing or stale (half an hour)
 	$(BIN)/fragile-learning results --run-missing
 
+.PHONY: results-confirm
+results-confirm: $(READY) ## compare tables of earlier code with points computed now (half an hour)
+	$(BIN)/fragile-learning results --confirm
+
 .PHONY: claims
-claims: $(READY) ## judge all claims from the archived tables and write results/claims.json
-	$(BIN)/fragile-learning claims
+claims: $(READY) ## judge all claims anew, quick tables computed now; fail if a verdict changed
+	$(BIN)/fragile-learning claims --workers $(JOBS)
 
 .PHONY: golden
 golden: book ## compare every number of the built book with the archived ones

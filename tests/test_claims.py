@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from fragile_learning import claims, tables
 from fragile_learning.claims import (
     Claim,
+    LedgerEntry,
     LedgerError,
     Outcome,
     Verdict,
@@ -19,14 +21,21 @@ from fragile_learning.claims import (
     compare,
     from_archive,
     judge,
+    ledger_changes,
     read_ledger,
+    schema_path,
+    stale_reasons,
     verdict_counts,
     verdict_of,
     verdict_table,
     verdict_totals,
     write_ledger,
 )
+from fragile_learning.cli import all_claims, all_experiments
+from fragile_learning.freshness import experiment_hash
+from fragile_learning.provenance import code_hash
 from fragile_learning.statistics import z_bound
+from fragile_learning.sweeps import Experiment
 from fragile_learning.tables import Manifest, TableError, write_table
 
 NAME = "example/slopes"
@@ -61,20 +70,26 @@ def archive(tmp_path, monkeypatch):
     return tmp_path
 
 
-def archived(archive, values, *, tier="full", name=NAME):
+def archived(archive, values, *, tier="full", name=NAME, **changes):
+    fields = {
+        "configuration": {},
+        "seed": 1,
+        "device": "a machine",
+        "code_hash": "",
+        "date": "",
+        "traced": "",
+    } | changes
     manifest = Manifest(
         name=name,
         description="Values.",
         tier=tier,
-        configuration={},
-        seed=1,
         versions={"python": "3"},
-        device="none",
         n_workers=1,
         wall_time_seconds=0.0,
         peak_memory_bytes=0,
         source_revision="unknown",
         source_hash="0" * 64,
+        **fields,
     )
     path = archive / tier / f"{name}.csv"
     write_table(path, values, manifest)
@@ -166,7 +181,7 @@ def test_a_damaged_table_is_not_passed_over(archive):
         (lambda text: text.replace("agrees", "differs"), "checksum"),
         (lambda text: text[:-30], "not used"),
         (lambda text: "[]", "not used"),
-        (lambda text: text.replace("ledger 2", "ledger 9"), "format"),
+        (lambda text: text.replace("ledger 3", "ledger 9"), "format"),
     ],
 )
 def test_an_edited_ledger_is_refused_and_kept(archive, change, message):
@@ -317,3 +332,203 @@ def test_compare_at_its_bounds():
     assert found.worst == pytest.approx(0.2 / (0.1 * z_bound(4e-8, 1)), rel=1e-6)
     assert found.coarsest == pytest.approx(0.1)
     assert found.n_checks == 1
+
+
+# --- what a verdict rests on, and whether it still stands ---------------------------------------
+
+
+def slope(*, n, rng):
+    return {"value": 1.0 + n}
+
+
+SLOPES = Experiment(NAME, "Slopes.", slope, {"full": [{"n": 0}]}, seed=1)
+
+
+@pytest.fixture
+def judged(archive):
+    """A ledger with one claim, a table of the present code, and what is looked up now."""
+    made_by(archive, SLOPES)
+    write_ledger(archive / "claims.json", from_archive([CLAIM]))
+    return archive
+
+
+def made_by(archive, experiment, value=1.0, **changes):
+    fields = {
+        "configuration": experiment.configuration("full"),
+        "seed": experiment.seed,
+        "code_hash": experiment_hash(experiment),
+        "date": "2026-11-25",
+        "traced": "run",
+    } | changes
+    return archived(archive, pd.DataFrame({"n": [0], "value": [value]}), **fields)
+
+
+def reasons(claim=CLAIM, experiment=SLOPES):
+    return stale_reasons(read_ledger(), [claim], {NAME: experiment})["EX-1"]
+
+
+def test_an_entry_keeps_what_its_verdict_rests_on(judged):
+    (entry,) = read_ledger()
+    assert entry.code_hash == code_hash(by_mean)
+    assert entry.origins == {
+        NAME: {"date": "2026-11-25", "device": "a machine", "revision": "unknown"}
+    }
+    assert (entry.code_file, entry.code_line) == ("", 0)  # the judge is no part of the package
+    assert entry.commands == (f"fragile-learning run {NAME} --tier full",)
+    assert entry.quick_outcome is None
+
+
+def test_a_verdict_stands_while_nothing_changed(judged):
+    assert reasons() == ()
+
+
+def by_another(found):
+    return verdict_of(True, "always", {})
+
+
+def another_slope(*, n, rng):
+    return {"value": 1.0 + 2 * n}
+
+
+@pytest.mark.parametrize(
+    ("claim", "experiment", "expected"),
+    [
+        ({"judge": by_another}, {}, ("the code that judges it changed",)),
+        ({"margin": "0.2"}, {}, ("its words changed",)),
+        ({"reported": "1"}, {}, ("its words changed",)),
+        (
+            {"experiments": ("example/none",)},
+            {},
+            ("it is judged from other tables", "example/none: there is no such experiment"),
+        ),
+        ({}, {"point": another_slope}, (f"{NAME}: its code changed since 2026-11-25",)),
+        ({}, {"seed": 2}, (f"{NAME}: its configuration changed",)),
+        ({}, {"grids": {"full": [{"n": 1}]}}, (f"{NAME}: its configuration changed",)),
+    ],
+)
+def test_a_verdict_is_stale_when_what_it_rests_on_changed(judged, claim, experiment, expected):
+    changed = dataclasses.replace(CLAIM, **claim)
+    assert reasons(changed, dataclasses.replace(SLOPES, **experiment)) == expected
+
+
+def test_a_verdict_is_stale_when_its_table_changed(judged):
+    path = made_by(judged, SLOPES, value=1.01)
+    assert reasons() == (f"{NAME}: it is another table",)
+    write_ledger(judged / "claims.json", from_archive([CLAIM]))
+    assert reasons() == ()
+    made_by(judged, SLOPES, value=1.01, code_hash="1" * 64)
+    assert reasons() == (f"{NAME}: its code changed since 2026-11-25",)
+    path.unlink()
+    assert reasons() == (f"{NAME}: there is no table",)
+    assert read_ledger()[0].outcome is Outcome.INCONCLUSIVE  # the verdict itself is kept
+
+
+def test_a_claim_that_was_not_run_is_not_stale_for_want_of_a_table(archive):
+    write_ledger(archive / "claims.json", from_archive([CLAIM]))
+    assert reasons() == ()
+    made_by(archive, SLOPES)
+    assert reasons() == (f"{NAME}: it is another table",)
+
+
+def test_a_claim_that_is_no_longer_made_is_stale(judged):
+    found = stale_reasons(read_ledger(), [], {})
+    assert found == {"EX-1": ("the claim is no longer made",)}
+
+
+def test_changed_verdicts_are_named_with_both_summaries(judged):
+    (entry,) = read_ledger()
+    assert ledger_changes([entry], [entry]) == {}
+    other = dataclasses.replace(entry, summary="other words")
+    assert ledger_changes([entry], [other]) == {}  # the outcome counts
+    differs = dataclasses.replace(entry, outcome=Outcome.DIFFERS, summary="mean 2.00")
+    assert ledger_changes([entry], [differs]) == {
+        "EX-1": ("full tier: was inconclusive, is differs\n  was: mean 1.00\n  is:  mean 2.00",)
+    }
+    quick = dataclasses.replace(entry, quick_outcome=Outcome.AGREES, quick_summary="yes")
+    assert ledger_changes([entry], [quick]) == {
+        "EX-1": ("quick tier: was None, is agrees\n  was: \n  is:  yes",)
+    }
+    second = dataclasses.replace(entry, id="EX-2")
+    assert ledger_changes([entry], [second]) == {
+        "EX-1": ("is no longer made",),
+        "EX-2": ("is not in the ledger",),
+    }
+
+
+# --- the schema of the ledger -------------------------------------------------------------------
+
+
+def validate(content):
+    schema = json.loads(schema_path().read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(content)
+
+
+def test_the_ledger_fits_its_schema(judged):
+    validate(json.loads((judged / "claims.json").read_text(encoding="utf-8")))
+    schema = json.loads(schema_path().read_text(encoding="utf-8"))
+    fields = [field.name for field in dataclasses.fields(LedgerEntry)]
+    assert list(schema["$defs"]["claim"]["properties"]) == fields
+    assert schema["$defs"]["claim"]["required"] == fields
+    assert schema["$defs"]["outcome"]["enum"] == [str(outcome) for outcome in Outcome]
+    assert schema["properties"]["format"]["const"] == claims.FORMAT
+
+
+def test_the_shipped_ledger_fits_the_schema():
+    validate(json.loads(claims.ledger_path().read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"outcome": "maybe"},
+        {"id": "reg-7"},
+        {"statement": ""},
+        {"measured": "9" * 81},
+        {"experiments": []},
+        {"experiments": ["Slopes"]},
+        {"tables": {NAME: "1"}},
+        {"numbers": {"x": [1]}},
+        {"numbers": {"x": {"float": "nan"}}},
+        {"code_hash": "x"},
+        {"code_line": -1},
+        {"quick_outcome": ""},
+        {"origins": {NAME: {"date": "yesterday", "device": "", "revision": ""}}},
+        {"extra": 1},
+    ],
+)
+def test_the_schema_refuses_what_is_no_ledger(judged, change):
+    content = json.loads((judged / "claims.json").read_text(encoding="utf-8"))
+    content["claims"][0] |= change
+    with pytest.raises(jsonschema.ValidationError):
+        validate(content)
+
+
+# --- the book's own ledger ----------------------------------------------------------------------
+
+
+def test_the_stored_verdicts_are_those_of_the_archive():
+    """Every claim judged anew from the archive; `make claims` also computes the quick tier."""
+    stored = {entry.id: entry for entry in read_ledger()}
+    judged = {entry.id: entry for entry in from_archive(all_claims())}
+    assert set(stored) == set(judged)
+    assert {i: str(one.outcome) for i, one in stored.items()} == {
+        i: str(one.outcome) for i, one in judged.items()
+    }
+
+
+def test_the_ledger_names_the_judges_of_this_package():
+    for entry in read_ledger():
+        assert entry.code_file, entry.id
+        assert (tables.Path(claims.__file__).parent / entry.code_file).is_file(), entry.id
+
+
+def test_no_verdict_rests_on_another_configuration_or_table():
+    found = stale_reasons(read_ledger(), all_claims(), all_experiments())
+    wrong = {
+        identity: reason
+        for identity, several in found.items()
+        for reason in several
+        if "configuration" in reason or "another table" in reason or "not known" in reason
+    }
+    assert wrong == {}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 import sysconfig
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from fragile_learning import datasets, tables
+from fragile_learning import claims, datasets, tables
 from fragile_learning.claims import read_ledger
 from fragile_learning.cli import REVISION_VARIABLE, _revision, all_experiments, main
+from fragile_learning.freshness import experiment_hash
 from fragile_learning.sweeps import Experiment
 from fragile_learning.tables import read_table, source_hash
 
@@ -69,6 +72,9 @@ def test_run_writes_a_table_with_its_manifest(capsys, tmp_path):
     experiment = all_experiments()[TABLE]
     assert not experiment.is_stale(manifest, "quick")
     assert manifest.source_hash == source_hash()
+    assert manifest.code_hash == experiment_hash(experiment)
+    assert manifest.traced == "run"
+    assert abs(datetime.now(UTC).date() - date.fromisoformat(manifest.date)).days <= 1
     assert manifest.peak_memory_bytes > 1e7
     assert {"python", "numpy", "fragile-learning"} <= set(manifest.versions)
     assert "27 rows" in capsys.readouterr().out
@@ -98,33 +104,117 @@ def test_the_manifest_counts_the_workers(options, workers, tmp_path):
     assert "processors" in manifest.device
 
 
-def test_claims_of_the_quick_tier_are_judged_now(capsys, tmp_path):
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    """A copy of the book's ledger that a command may change."""
+    root = tmp_path / "archive"
+    root.mkdir()
+    shutil.copy(claims.ledger_path(), root / "claims.json")
+    monkeypatch.setattr(claims, "archive_roots", lambda: iter([root]))
+    return root
+
+
+def altered(ledger, identity, **changes):
+    """Change an entry of the stored ledger, as if it had been judged so."""
+    entries = [
+        dataclasses.replace(entry, **changes) if entry.id == identity else entry
+        for entry in read_ledger()
+    ]
+    claims.write_ledger(ledger / "claims.json", entries)
+
+
+def stored(ledger, identity):
+    return next(e for e in read_ledger(ledger / "claims.json") if e.id == identity)
+
+
+def test_claims_of_the_archive_are_those_of_the_ledger(capsys, ledger):
+    before = (ledger / "claims.json").read_bytes()
+    assert main(["claims", "--tier", "full"]) == 0
+    assert f"{len(read_ledger())} verdicts are those of the ledger" in capsys.readouterr().out
+    assert (ledger / "claims.json").read_bytes() == before
+
+
+def test_a_changed_verdict_fails_and_names_the_claim(capsys, ledger):
+    before = stored(ledger, "REG-2")
+    altered(ledger, "REG-2", outcome=claims.Outcome.INCONCLUSIVE, summary="as it was")
+    kept = (ledger / "claims.json").read_bytes()
+    assert main(["claims", "--tier", "full", "REG-1", "REG-2"]) == 1
+    error = capsys.readouterr().err
+    assert f"changed: REG-2 full tier: was inconclusive, is {before.outcome}" in error
+    assert "was: as it was" in error
+    assert before.summary in error
+    assert "REG-1 " not in error
+    assert "fragile-learning claims --accept" in error
+    assert (ledger / "claims.json").read_bytes() == kept
+
+
+def test_accept_writes_the_ledger(capsys, ledger):
+    before = read_ledger()
+    altered(ledger, "REG-2", outcome=claims.Outcome.INCONCLUSIVE, quick_outcome="differs")
+    changed = stored(ledger, "REG-3")
+    arguments = ["claims", "--tier", "full", "REG-2", "--accept", "--output", str(ledger)]
+    assert main(arguments) == 0
+    assert "1 verdicts changed" in capsys.readouterr().out
+    after = stored(ledger, "REG-2")
+    assert after.outcome == next(e for e in before if e.id == "REG-2").outcome
+    assert str(after.quick_outcome) == "differs"  # not judged now
+    assert stored(ledger, "REG-3") == changed
+    assert [e.id for e in read_ledger()] == [e.id for e in before]
+    assert main(["claims", "--tier", "full", "REG-2"]) == 0
+
+
+def test_a_claim_that_the_ledger_lacks_fails(capsys, ledger):
+    entries = [entry for entry in read_ledger() if entry.id != "REG-2"]
+    claims.write_ledger(ledger / "claims.json", entries)
+    assert main(["claims", "--tier", "full", "REG-2"]) == 1
+    assert "changed: REG-2 is not in the ledger" in capsys.readouterr().err
+
+
+def test_a_ledger_of_another_format_is_made_anew_only_on_request(capsys, ledger):
+    (ledger / "claims.json").write_text('{"format": "fragile-learning ledger 2"}')
+    assert main(["claims", "--tier", "full", "REG-2"]) == 2
+    assert "make it anew with: fragile-learning claims --accept" in capsys.readouterr().err
+    arguments = ["claims", "--tier", "full", "REG-2", "--accept", "--output", str(ledger)]
+    assert main(arguments) == 0
+    assert [entry.id for entry in read_ledger()] == ["REG-2"]
+
+
+def test_claims_of_the_quick_tier_are_judged_now(capsys, ledger, tmp_path):
     arguments = ["claims", "REG-13", "REG-14", "--tier", "quick", "--output", str(tmp_path)]
+    altered(ledger, "REG-13", quick_outcome=claims.Outcome.AGREES)
+    full = stored(ledger, "REG-13")
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert "REG-13   agrees" in out
-    assert "REG-14   not run" in out
-    assert not (tmp_path / "claims.json").exists()
+    assert "REG-14" not in out  # the full tier alone decides it
+    altered(ledger, "REG-13", quick_outcome=claims.Outcome.DIFFERS, quick_summary="as it was")
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "changed: REG-13 quick tier: was differs, is agrees\n  was: as it was" in error
+    assert main([*arguments, "--accept"]) == 0
+    accepted = stored(tmp_path, "REG-13")
+    assert accepted.quick_outcome is claims.Outcome.AGREES
+    assert (accepted.outcome, accepted.summary) == (full.outcome, full.summary)
 
 
-def test_claims_writes_the_ledger_of_the_archive(capsys, tmp_path):
-    assert main(["claims", "--output", str(tmp_path)]) == 0
-    written = {entry.id: entry.outcome for entry in read_ledger(tmp_path / "claims.json")}
-    assert written == {entry.id: entry.outcome for entry in read_ledger()}
-    assert f"{len(written)} claims" in capsys.readouterr().out
-
-
-def test_some_claims_leave_the_ledger_alone(capsys, tmp_path):
-    assert main(["claims", "REG-2", "--output", str(tmp_path)]) == 0
-    assert "REG-2" in capsys.readouterr().out
-    assert not (tmp_path / "claims.json").exists()
+def test_an_entry_says_where_its_judge_can_be_read(capsys, ledger):
+    arguments = ["claims", "--tier", "full", "REG-2", "--accept", "--output", str(ledger)]
+    assert main(arguments) == 0
+    entry = stored(ledger, "REG-2")
+    root = Path(__file__).resolve().parents[1]
+    source = (root / "src" / "fragile_learning" / entry.code_file).read_text(encoding="utf-8")
+    assert source.splitlines()[entry.code_line - 1].startswith("def _fixed_point(")
+    if entry.code_revision:
+        path = f"{entry.code_revision}:src/fragile_learning/{entry.code_file}"
+        shown = subprocess.run(["git", "show", path], cwd=root, capture_output=True, text=True)
+        assert shown.stdout == source
 
 
 def test_results_says_what_is_there(capsys):
     assert main(["results"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(all_experiments())
-    assert all(" ready " in line for line in lines)
+    assert all(" ready" in line or " its code changed since " in line for line in lines)
 
 
 def test_missing_and_stale_tables_are_named(capsys, monkeypatch, tmp_path):

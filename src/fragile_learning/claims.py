@@ -2,12 +2,15 @@
 
 A claim is one numbered statement of a paper, or of this book. Its verdict is computed from result
 tables by a function that was written before the tables were, and the ledger keeps the verdict with
-its numbers and with the checksums of the tables that decided it.
+its numbers, with the checksums of the tables that decided it, and with the hash of the code that
+judged. When one of these is another one now, the verdict is *stale*: it still counts as what was
+found, and is marked.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import math
 import re
@@ -20,9 +23,13 @@ import numpy as np
 import pandas as pd
 
 from fragile_learning._validation import choice
+from fragile_learning.freshness import TableState, table_state
+from fragile_learning.provenance import code_hash
 from fragile_learning.statistics import beside, z_bound
+from fragile_learning.sweeps import Experiment
 from fragile_learning.tables import (
     TIERS,
+    Manifest,
     MissingTableError,
     archive_path,
     archive_roots,
@@ -45,10 +52,13 @@ __all__ = [
     "compare",
     "from_archive",
     "judge",
+    "ledger_changes",
     "ledger_path",
     "read_ledger",
     "rows_with",
+    "schema_path",
     "simulated",
+    "stale_reasons",
     "verdict_counts",
     "verdict_of",
     "verdict_table",
@@ -57,7 +67,7 @@ __all__ = [
 ]
 
 SHORT = 80  # characters of a number beside another
-FORMAT = "fragile-learning ledger 2"
+FORMAT = "fragile-learning ledger 3"
 
 # The rule by which a simulation is compared with a law, in every room; see `compare`.
 FALSE_ALARM = 4e-8  # of all checks of a claim together
@@ -76,6 +86,7 @@ ASYMPTOTIC_REASON = (
     "on other settings needed a factor of at most 1.1."
 )
 
+_WORDS = ("id", "source", "statement", "measure", "margin", "margin_reason", "reported")
 _ID = re.compile(r"[A-Z]{2,6}-[1-9][0-9]*")
 
 Tables = Mapping[str, pd.DataFrame]
@@ -217,6 +228,20 @@ class LedgerEntry:
         As in `Verdict`.
     tables : mapping of str to str
         SHA-256 of each table.
+    origins : mapping of str to mapping of str to str
+        For each table ``date``, ``device`` and ``revision`` of the run that made it; a text is
+        empty where it is not known.
+    code_hash : str
+        :func:`fragile_learning.provenance.code_hash` of the judge.
+    code_file : str
+        The judge's file in the package; empty if it stands elsewhere.
+    code_line : int
+        Its first line there; 0 if the file is empty.
+    code_revision : str
+        The newest revision that changed that file; empty where it is not known.
+    quick_outcome : Outcome or None
+        What the quick tier came to; None for a claim that only the full tier decides.
+    quick_summary : str
     """
 
     id: str
@@ -233,6 +258,13 @@ class LedgerEntry:
     numbers: Mapping[str, int | float | bool | str]
     measured: str
     tables: Mapping[str, str]
+    origins: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    code_hash: str = ""
+    code_file: str = ""
+    code_line: int = 0
+    code_revision: str = ""
+    quick_outcome: Outcome | None = None
+    quick_summary: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -243,6 +275,11 @@ class LedgerEntry:
     def room(self) -> str:
         """The package that judges it, such as ``"regression"``: the first part of its tables."""
         return self.experiments[0].partition("/")[0]
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What to type for its tables at their own size, one line each."""
+        return tuple(f"fragile-learning run {name} --tier {self.tier}" for name in self.experiments)
 
 
 # --- simulation against a law -----------------------------------------------------------------
@@ -469,7 +506,7 @@ def from_archive(claims: Iterable[Claim], *, tier: str = "full") -> list[LedgerE
         If two claims have one id, or a table lacks what a judge needs.
     """
     tables: dict[str, pd.DataFrame] = {}
-    checksums: dict[str, str] = {}
+    manifests: dict[str, Manifest] = {}
     chosen = list(claims)
     _unique(claim.id for claim in chosen)
     for name in sorted({name for claim in chosen for name in claim.experiments}):
@@ -477,37 +514,171 @@ def from_archive(claims: Iterable[Claim], *, tier: str = "full") -> list[LedgerE
             path = archive_path(tier, name)
         except MissingTableError:
             continue
-        tables[name], manifest = read_table(path)
-        checksums[name] = manifest.table_sha256
+        tables[name], manifests[name] = read_table(path)
     entries = []
     for claim in chosen:
         verdict = judge(claim, tables, tier=tier)
-        used = {name: checksums[name] for name in claim.experiments if name in checksums}
-        words = {
-            field: getattr(claim, field)
-            for field in (
-                "id",
-                "source",
-                "statement",
-                "measure",
-                "margin",
-                "margin_reason",
-                "reported",
-            )
-        }
+        used = {name: manifests[name] for name in claim.experiments if name in manifests}
+        file, line = _place(claim.judge)
         entries.append(
             LedgerEntry(
-                **words,
+                **{field: getattr(claim, field) for field in _WORDS},
                 experiments=claim.experiments,
                 tier=tier,
                 outcome=verdict.outcome,
                 summary=verdict.summary,
                 numbers=verdict.numbers,
                 measured=verdict.measured,
-                tables=used,
+                tables={name: manifest.table_sha256 for name, manifest in used.items()},
+                origins={
+                    name: {
+                        "date": manifest.date,
+                        "device": manifest.device,
+                        "revision": manifest.source_revision,
+                    }
+                    for name, manifest in used.items()
+                },
+                code_hash=code_hash(claim.judge),
+                code_file=file,
+                code_line=line,
             )
         )
     return entries
+
+
+def _place(judge: Callable[[Tables], Verdict]) -> tuple[str, int]:
+    """File of a judge in this package, and its first line; nothing if it stands elsewhere."""
+    code = getattr(inspect.unwrap(judge), "__code__", None)
+    package = Path(__file__).resolve().parent
+    if code is None or package not in Path(code.co_filename).resolve().parents:
+        return "", 0
+    return Path(code.co_filename).resolve().relative_to(package).as_posix(), code.co_firstlineno
+
+
+# --- stale or changed -------------------------------------------------------------------------
+
+
+def stale_reasons(
+    entries: Iterable[LedgerEntry],
+    claims: Iterable[Claim],
+    experiments: Mapping[str, Experiment],
+    *,
+    state_of: Callable[[Experiment, str], TableState] = table_state,
+) -> dict[str, tuple[str, ...]]:
+    """Say of each entry why its verdict no longer stands for what is here now.
+
+    A verdict is stale when the code of its judge, the words of its claim or one of its tables is
+    another one than when it was judged, or when a table does not stand for the present code; see
+    :func:`fragile_learning.freshness.table_state`.
+
+    Parameters
+    ----------
+    entries : iterable of LedgerEntry
+    claims : iterable of Claim
+        Those of the package now.
+    experiments : mapping of str to Experiment
+        Those of the package now, by name.
+    state_of : callable
+        From an experiment and a tier to its table's state.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        For each id the reasons; none if the verdict stands.
+
+    Raises
+    ------
+    TableError
+        If a table is damaged.
+
+    Examples
+    --------
+    >>> stale_reasons([], [], {})
+    {}
+    """
+    now = {claim.id: claim for claim in claims}
+    states: dict[tuple[str, str], TableState] = {}
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        claim = now.get(entry.id)
+        if claim is None:
+            found[entry.id] = ("the claim is no longer made",)
+            continue
+        reasons = []
+        if code_hash(claim.judge) != entry.code_hash:
+            reasons.append("the code that judges it changed")
+        if any(getattr(claim, field) != getattr(entry, field) for field in _WORDS):
+            reasons.append("its words changed")
+        if claim.experiments != entry.experiments:
+            reasons.append("it is judged from other tables")
+        for name in claim.experiments:
+            if name not in experiments:
+                reasons.append(f"{name}: there is no such experiment")
+                continue
+            key = (name, entry.tier)
+            if key not in states:
+                states[key] = state_of(experiments[name], entry.tier)
+            state = states[key]
+            if state.manifest is None and name not in entry.tables:
+                continue  # not run then, and not now
+            if state.manifest is not None and (
+                state.manifest.table_sha256 != entry.tables.get(name)
+            ):
+                reasons.append(f"{name}: it is another table")
+            reasons += [f"{name}: {reason}" for reason in state.reasons]
+        found[entry.id] = tuple(reasons)
+    return found
+
+
+def ledger_changes(
+    stored: Iterable[LedgerEntry], judged: Iterable[LedgerEntry]
+) -> dict[str, tuple[str, ...]]:
+    """Compare verdicts with those that are stored.
+
+    Parameters
+    ----------
+    stored : iterable of LedgerEntry
+    judged : iterable of LedgerEntry
+        Of the same claims, now.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        For each id whose outcome changed, at the full or at the quick tier, or which is in one of
+        the two alone: what changed, one line each with both summaries.
+
+    Examples
+    --------
+    >>> ledger_changes([], [])
+    {}
+    """
+    old = {entry.id: entry for entry in stored}
+    new = {entry.id: entry for entry in judged}
+    found: dict[str, tuple[str, ...]] = {}
+    for identity in sorted(set(old) | set(new), key=_order):
+        before, now = old.get(identity), new.get(identity)
+        if before is None:
+            found[identity] = ("is not in the ledger",)
+        elif now is None:
+            found[identity] = ("is no longer made",)
+        else:
+            lines = [
+                f"{tier} tier: was {was}, is {is_now}\n  was: {was_text}\n  is:  {is_text}"
+                for tier, was, is_now, was_text, is_text in (
+                    (before.tier, before.outcome, now.outcome, before.summary, now.summary),
+                    (
+                        "quick",
+                        before.quick_outcome,
+                        now.quick_outcome,
+                        before.quick_summary,
+                        now.quick_summary,
+                    ),
+                )
+                if was != is_now
+            ]
+            if lines:
+                found[identity] = tuple(lines)
+    return found
 
 
 # --- the ledger -------------------------------------------------------------------------------
@@ -529,8 +700,20 @@ def ledger_path() -> Path:
     if repository is not None:
         return repository / "results" / "claims.json"
     raise LedgerError(
-        f"no ledger at {' or '.join(map(str, places))}; make it with: fragile-learning claims"
+        f"no ledger at {' or '.join(map(str, places))}; "
+        "make it with: fragile-learning claims --accept"
     )
+
+
+def schema_path() -> Path:
+    """Path of the JSON Schema of the ledger (draft 2020-12), which ships with the package.
+
+    Examples
+    --------
+    >>> schema_path().name
+    'claims.schema.json'
+    """
+    return Path(__file__).with_name("claims.schema.json")
 
 
 def write_ledger(path: Path | str, entries: Iterable[LedgerEntry]) -> None:
@@ -566,11 +749,13 @@ def read_ledger(path: Path | str | None = None) -> list[LedgerEntry]:
     """
     file = ledger_path() if path is None else Path(path)
     if not file.is_file():
-        raise LedgerError(f"{file}: no such ledger; make it with: fragile-learning claims")
+        raise LedgerError(f"{file}: no such ledger; make it with: fragile-learning claims --accept")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:
-            raise ValueError(f"not of the format {FORMAT!r}")
+            raise ValueError(
+                f"not of the format {FORMAT!r}; make it anew with: fragile-learning claims --accept"
+            )
         rows = content["claims"]
         if content["sha256"] != configuration_hash({"format": FORMAT, "claims": rows}):
             raise ValueError("its checksum does not hold (edited by hand?)")
@@ -660,8 +845,12 @@ def _entry(row: Mapping[str, Any]) -> LedgerEntry:
     fields["experiments"] = tuple(fields["experiments"])
     fields["numbers"] = {key: _unplain(value) for key, value in fields["numbers"].items()}
     entry = LedgerEntry(**fields)
-    verdict = entry.verdict
-    return dataclasses.replace(entry, outcome=verdict.outcome)
+    verdict, quick = entry.verdict, entry.quick_outcome
+    return dataclasses.replace(
+        entry,
+        outcome=verdict.outcome,
+        quick_outcome=None if quick is None else Outcome(str(quick)),
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import importlib.util
 import multiprocessing
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fragile_learning.claims import Claim
+    from fragile_learning import claims
+    from fragile_learning.claims import Claim, LedgerEntry
     from fragile_learning.cluster import Cluster, Worker
     from fragile_learning.freshness import TableState
     from fragile_learning.sweeps import Experiment
@@ -100,26 +102,26 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
+def _git(root: Path, *arguments: str) -> str:
+    """Output of a git command."""
+    done = subprocess.run(  # noqa: S603 - nothing of it is the user's
+        ["git", *arguments],  # noqa: S607
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
 def _revision(root: Path) -> str:
     """Commit of a folder's sources; where git cannot tell, what `REVISION_VARIABLE` says."""
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "src"],  # noqa: S607
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "src")
     except (OSError, subprocess.CalledProcessError):
         return os.environ.get(REVISION_VARIABLE, "") or "unknown"
-    return commit.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
+    return commit + (" with changes" if changed else "")
 
 
 # --- commands ---------------------------------------------------------------------------------
@@ -302,7 +304,8 @@ def _confirm(experiment: Experiment, *, at_most: int, seconds: float) -> str:
     allowed, worst, done = tolerance(experiment), 0.0, 0
     for point, rows in zip(points, _computed_again(experiment, points, seconds), strict=False):
         if isinstance(rows, Exception):
-            return f"point {point} failed: {rows}"
+            lacks = "DataUnavailableError" in str(rows)
+            return f"left alone: {rows}" if lacks else f"failed: {rows}"
         found = largest_difference(archived, rows, list(point))
         if found.relative > allowed:
             return f"{found.column} differs by {found.relative:.2g} at {point}"
@@ -366,9 +369,45 @@ def _results(chosen: argparse.Namespace) -> int:
     return 1 if refuted else 0
 
 
-def _claims(chosen: argparse.Namespace) -> int:
+def _changed_last(path: Path, root: Path) -> str:
+    """Newest revision that changed a file; empty if that is not known or it is changed now."""
+    try:
+        changed = _git(root, "status", "--porcelain", "--", str(path))
+        last = _git(root, "log", "-1", "--format=%H", "--", str(path))
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return "" if changed else last
+
+
+def _with_revisions(entries: list[LedgerEntry]) -> list[LedgerEntry]:
+    """Entries that say at which revision their judges can be read."""
+    package, root = Path(__file__).resolve().parent, _work_folder()
+    files = {entry.code_file for entry in entries if entry.code_file}
+    last = {file: _changed_last(package / file, root) for file in files}
+    return [
+        dataclasses.replace(entry, code_revision=last.get(entry.code_file, "")) for entry in entries
+    ]
+
+
+def _quick_verdicts(
+    picked: list[Claim], *, output: str | None, where: _Where
+) -> dict[str, claims.Verdict]:
+    """Verdicts of the claims that the quick tier can decide, from tables computed now."""
     from fragile_learning import claims
     from fragile_learning.tables import read_table
+
+    experiments = all_experiments()
+    deciding = [claim for claim in picked if claim.tier == "quick"]
+    tables = {}
+    for name in sorted({name for claim in deciding for name in claim.experiments}):
+        if "quick" in experiments[name].tiers:
+            path = _run(experiments[name], "quick", output=output, where=where)
+            tables[name] = read_table(path)[0]
+    return {claim.id: claims.judge(claim, tables, tier="quick") for claim in deciding}
+
+
+def _claims(chosen: argparse.Namespace) -> int:
+    from fragile_learning import claims
 
     known = all_claims()
     if chosen.only:
@@ -376,26 +415,52 @@ def _claims(chosen: argparse.Namespace) -> int:
         if unknown:
             raise ValueError(f"no claim {', '.join(unknown)}; there are {len(known)}")
     picked = [claim for claim in known if not chosen.only or claim.id in chosen.only]
-    if chosen.tier == "quick":
-        experiments = all_experiments()
-        tables = {}
-        for name in sorted({name for claim in picked for name in claim.experiments}):
-            if "quick" in experiments[name].tiers:
-                path = _run(experiments[name], "quick", output=chosen.output)
-                tables[name] = read_table(path)[0]
-        for claim in picked:
-            verdict = claims.judge(claim, tables, tier="quick")
-            print(f"{claim.id:8} {verdict.outcome:13} {verdict.summary}")
-        return 0
-    entries = claims.from_archive(picked)
+    try:
+        stored = claims.read_ledger()
+    except claims.LedgerError:
+        if not chosen.accept:
+            raise
+        stored = []  # there is none, or it is of an earlier format: accepted anew
+    before = {entry.id: entry for entry in stored}
+    quick = {}
+    if chosen.tier in {"quick", "all"}:
+        quick = _quick_verdicts(picked, output=chosen.output, where=_where(chosen))
+    entries = []
+    for entry in _with_revisions(claims.from_archive(picked)):
+        was, now = before.get(entry.id), quick.get(entry.id)
+        kept = was if chosen.tier == "quick" and was is not None else entry
+        if now is not None:
+            kept = dataclasses.replace(kept, quick_outcome=now.outcome, quick_summary=now.summary)
+        elif chosen.tier == "full" and was is not None:  # not judged now
+            kept = dataclasses.replace(
+                kept, quick_outcome=was.quick_outcome, quick_summary=was.quick_summary
+            )
+        entries.append(kept)
     for entry in entries:
-        print(f"{entry.id:8} {entry.outcome:13} {entry.summary}")
-    if chosen.only:
-        print("the ledger is written only when all claims are judged")
+        if chosen.tier in {"full", "all"}:
+            print(f"{entry.id:8} {entry.outcome:13} {entry.summary}")
+        if chosen.tier in {"quick", "all"} and entry.quick_outcome is not None:
+            print(f"{entry.id:8} {entry.quick_outcome:13} {entry.quick_summary}  (quick)")
+    judged = {entry.id for entry in entries}
+    others = [entry for entry in stored if entry.id not in judged] if chosen.only else []
+    compared = [entry for entry in stored if not chosen.only or entry.id in judged]
+    changes = claims.ledger_changes(compared, entries)
+    for identity, lines in changes.items():
+        for line in lines:
+            print(f"changed: {identity} {line}", file=sys.stderr)
+    if chosen.accept:
+        target = Path(chosen.output or _work_folder() / "results") / "claims.json"
+        claims.write_ledger(target, [*others, *entries])
+        print(f"{target}: {len(others) + len(entries)} claims, {len(changes)} verdicts changed")
         return 0
-    target = Path(chosen.output or _work_folder() / "results") / "claims.json"
-    claims.write_ledger(target, entries)
-    print(f"{target}: {len(entries)} claims")
+    if changes:
+        print(
+            f"{len(changes)} of {len(entries)} verdicts are not those of the ledger; "
+            "if they are right: fragile-learning claims --accept",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{len(entries)} verdicts are those of the ledger")
     return 0
 
 
@@ -511,14 +576,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_where(results)
     results.set_defaults(function=_results)
 
-    claims = rooms.add_parser("claims", help="judge all claims and write the ledger")
-    claims.add_argument("only", nargs="*", metavar="ID", help="judge these, write no ledger")
+    claims = rooms.add_parser(
+        "claims", help="judge all claims and compare the verdicts with the ledger"
+    )
+    claims.add_argument("only", nargs="*", metavar="ID", help="these alone")
     claims.add_argument(
         "--tier",
-        choices=("quick", "full"),
-        default="full",
-        help="full: from the archive (default); quick: computed now, no ledger",
+        choices=("all", "full", "quick"),
+        default="all",
+        help="full: from the archive, in seconds; quick: from tables computed now; all (default)",
     )
+    claims.add_argument(
+        "--accept", action="store_true", help="write the verdicts to the ledger, changed or not"
+    )
+    _add_where(claims)
     claims.add_argument("--output", help="folder to write to instead of the repository's")
     claims.set_defaults(function=_claims)
 

@@ -156,4 +156,4 @@ def test_missing_values_of_every_kind():
 
 
 def test_exports():
-    assert notebook.__all__ == ["HtmlTable", "glue", "table"]
+    assert notebook.__all__ == ["HtmlTable", "glue", "markup", "table"]

@@ -21,7 +21,7 @@ from fragile_learning.style import ShownFigure
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["HtmlTable", "glue", "table"]
+__all__ = ["HtmlTable", "glue", "markup", "table"]
 
 _LONG_TEXT = 30  # characters; a column with longer cells gets room
 _MATH = re.compile(r"\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
@@ -136,6 +136,25 @@ def _linked(text: str, links: Mapping[str, str]) -> str:
         else html.escape(part)
         for index, part in enumerate(parts)
     )
+
+
+def markup(text: str) -> str:
+    """Escape a text for HTML; what stands between dollar signs becomes a formula.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> markup("a < b")
+    'a &lt; b'
+    """
+    return _markup(text, {})
 
 
 def _markup(text: str, links: Mapping[str, str]) -> str:

@@ -425,6 +425,7 @@ def _claims(chosen: argparse.Namespace) -> int:
     quick = {}
     if chosen.tier in {"quick", "all"}:
         quick = _quick_verdicts(picked, output=chosen.output, where=_where(chosen))
+    tiers = {claim.id: claim.tier for claim in picked}
     entries = []
     for entry in _with_revisions(claims.from_archive(picked)):
         was, now = before.get(entry.id), quick.get(entry.id)
@@ -434,6 +435,12 @@ def _claims(chosen: argparse.Namespace) -> int:
         elif chosen.tier == "full" and was is not None:  # not judged now
             kept = dataclasses.replace(
                 kept, quick_outcome=was.quick_outcome, quick_summary=was.quick_summary
+            )
+        elif tiers[entry.id] == "quick":
+            kept = dataclasses.replace(
+                kept,
+                quick_outcome=claims.Outcome.NOT_RUN,
+                quick_summary="The quick tier is not judged yet.",
             )
         entries.append(kept)
     for entry in entries:

@@ -30,6 +30,11 @@ class Decision:
         What to do then.
     claims : tuple of str
         Ids of the claims that it rests on.
+
+    Examples
+    --------
+    >>> DECISIONS[0].question, DECISIONS[0].claims
+    ('Can you keep the real data?', ('DEB-1', 'DEB-9', 'REG-1'))
     """
 
     question: str

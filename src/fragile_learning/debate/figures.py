@@ -53,6 +53,15 @@ def workflows_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.debate.experiments import archived
+    >>> figure = workflows_figure(archived("workflows"))
+    >>> [text.get_text() for text in figure.axes[0].texts][-2:]
+    ['accumulate, subsample', 'replace']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.4)
     looks = list(looks_of(range(len(_WORKFLOWS))).values())
@@ -90,6 +99,16 @@ def weights_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.debate.experiments import archived
+    >>> from fragile_learning.debate.curves import weight_curves
+    >>> figure = weights_figure(archived("weights"), weight_curves())
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['$k$ = 4', '$k$ = 1', '$k$ = 0.25']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     axes.axhline(1.0, **REFERENCE)
@@ -137,6 +156,16 @@ def gaussian_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.debate.experiments import archived
+    >>> from fragile_learning.debate.curves import gaussian_curves
+    >>> figure = gaussian_figure(archived("gaussian"), gaussian_curves(500, 20))
+    >>> figure.axes[0].get_yscale()
+    'log'
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     fair = table[table["unbiased"]]
@@ -195,6 +224,15 @@ def gap_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.debate.experiments import archived
+    >>> figure = gap_figure(archived("kernel-chains"))
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['replace', 'accumulate']
+    >>> plt.close(figure)
     """
     figure, (above, below) = panels(2, 2.7)
     looks: dict[str, dict[str, Any]] = {

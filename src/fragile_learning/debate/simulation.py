@@ -503,6 +503,12 @@ class GaussianDraws(NamedTuple):
     ----------
     mean, variance : ndarray, shape (n_replicates, n_generations)
         For a real law of mean 0 and variance 1.
+
+    Examples
+    --------
+    >>> draws = simulate_gaussian("accumulate", 5, n_samples=10, n_replicates=3, rng=1)
+    >>> draws.mean.shape, bool((draws.variance > 0).all())
+    ((3, 5), True)
     """
 
     mean: Array
@@ -582,6 +588,13 @@ class KernelDraws(NamedTuple):
     second_moment, sample_variance, gap_share : ndarray, shape (n_replicates, n_generations)
         Mean square about the real mean, variance within the generation, and share of its samples
         in the gap.
+
+    Examples
+    --------
+    >>> modes = {"separation": 2.0, "spread": 0.5, "bandwidth": 0.3, "gap": 0.5}
+    >>> draws = simulate_kernel_chain("accumulate", 4, n_samples=10, n_replicates=3, rng=1, **modes)
+    >>> draws.gap_share.shape, bool((draws.second_moment > 0).all())
+    ((3, 4), True)
     """
 
     second_moment: Array

@@ -689,6 +689,11 @@ class GaussianCourse(NamedTuple):
     ----------
     variance, mean_error : ndarray, shape (n_generations,)
         In units of the real law's variance.
+
+    Examples
+    --------
+    >>> gaussian_chain("replace", 2, n_samples=4)
+    GaussianCourse(variance=array([1., 1.]), mean_error=array([0.25, 0.5 ]))
     """
 
     variance: Array

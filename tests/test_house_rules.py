@@ -202,3 +202,18 @@ def test_no_file_names_a_package_host():
             found[str(path.relative_to(ROOT))] = hosts
     assert found == {}
     assert named_hosts("https://" + "PyPI" + ".org/simple") == [HOSTS[0]]
+
+
+def test_every_public_module_is_on_a_page_of_the_library():
+    package = ROOT / "src" / "fragile_learning"
+    modules = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if not any(part.startswith("_") for part in path.relative_to(package).parts)
+    }
+    pages = [
+        page.read_text(encoding="utf-8")
+        for page in (ROOT / "book" / "reference" / "api").glob("*.md")
+    ]
+    listed = re.findall(r"(?m)^\.\. automodule:: (\S+)$", "\n".join(pages))
+    assert sorted(listed) == sorted(modules)

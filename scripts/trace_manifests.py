@@ -52,6 +52,14 @@ def git(*arguments: str, root: Path = ROOT) -> str:
     return done.stdout.strip()
 
 
+def is_here(revision: str, root: Path) -> bool:
+    """Whether the repository has a revision."""
+    if not re.fullmatch("[0-9a-f]{40}", revision):
+        return False
+    command = ["git", "cat-file", "-e", f"{revision}^{{commit}}"]
+    return subprocess.run(command, cwd=root, capture_output=True).returncode == 0
+
+
 class Revision:
     """The sources of a revision in a folder of their own."""
 
@@ -107,7 +115,7 @@ def main(root: Path = ROOT) -> int:
             waiting.setdefault(manifest.source_revision, []).append((path, manifest))
     with tempfile.TemporaryDirectory() as scratch:
         for name, tables in waiting.items():
-            if not re.fullmatch("[0-9a-f]{40}", name):
+            if not is_here(name, root):
                 for path, _ in tables:
                     print(f"{path.relative_to(root)}: made at an unknown revision, {name!r}")
                 failed += len(tables)

@@ -37,6 +37,15 @@ class GPTConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> GPTConfig(n_words=50, context=16).width
+    64
+    >>> GPTConfig(n_words=50, context=16, n_heads=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: width must be a multiple of n_heads 3, got 64
     """
 
     n_words: int
@@ -66,6 +75,16 @@ class Block(nn.Module):
         ``n_heads`` divides ``width``.
     causal : bool
         Whether a token sees only itself and those before it.
+
+    Examples
+    --------
+    >>> block, texts = Block(8, 2), torch.zeros(1, 5, 8)
+    >>> out, (keys, values) = block(texts)
+    >>> out.shape, keys.shape
+    (torch.Size([1, 5, 8]), torch.Size([1, 2, 5, 4]))
+    >>> texts[0, 3] = 1.0  # a later token moves nothing before it
+    >>> torch.allclose(block(texts)[0][0, :3], out[0, :3])
+    True
     """
 
     def __init__(self, width: int, n_heads: int, *, causal: bool = True) -> None:
@@ -114,6 +133,14 @@ def draw_tokens(
     -------
     Tensor of int64, shape (n_rows,)
         On the CPU.
+
+    Examples
+    --------
+    >>> logits = torch.tensor([[0.0, 9.0, 0.0]]).repeat(4, 1)
+    >>> draw_tokens(logits, temperature=0.0, generator=torch.Generator().manual_seed(1))
+    tensor([1, 1, 1, 1])
+    >>> draw_tokens(logits, top_p=0.5, generator=torch.Generator().manual_seed(1))
+    tensor([1, 1, 1, 1])
     """
     heat = real_number("temperature", temperature, minimum=0.0)
     mass = real_number("top_p", top_p, minimum=0.0, maximum=1.0, open_minimum=True)

@@ -22,6 +22,14 @@ class TwoLayerWeights(NamedTuple):
     first_bias : Tensor, shape (n_seeds, 1, width)
     second : Tensor, shape (n_seeds, width, n_outputs)
     second_bias : Tensor, shape (n_seeds, 1, n_outputs)
+
+    Examples
+    --------
+    >>> weights = TwoLayerWeights(
+    ...     torch.ones(1, 2, 3), torch.zeros(1, 1, 3), torch.ones(1, 3, 1), torch.zeros(1, 1, 1)
+    ... )
+    >>> forward(weights, torch.tensor([[[1.0, 2.0]]]))  # three hidden units, each 1 + 2
+    tensor([[[9.]]])
     """
 
     first: Tensor
@@ -46,6 +54,13 @@ def initialise(
     -------
     TwoLayerWeights
         On the CPU, float32.
+
+    Examples
+    --------
+    >>> generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+    >>> weights = initialise(3, 16, 1, generators=generators)
+    >>> {name: tuple(tensor.shape) for name, tensor in weights._asdict().items()}
+    {'first': (2, 3, 16), 'first_bias': (2, 1, 16), 'second': (2, 16, 1), 'second_bias': (2, 1, 1)}
     """
     inputs = whole_number("n_pixels", n_pixels)
     hidden = whole_number("width", width)
@@ -74,6 +89,13 @@ def forward(weights: TwoLayerWeights, images: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (n_seeds, N, n_outputs)
+
+    Examples
+    --------
+    >>> signs, no = torch.tensor([[[1.0, -1.0]]]), torch.zeros(1, 1, 2)
+    >>> weights = TwoLayerWeights(signs, no, torch.ones(1, 2, 1), torch.zeros(1, 1, 1))
+    >>> forward(weights, torch.tensor([[[2.0], [-3.0]]])).flatten().tolist()  # relu(x) + relu(-x)
+    [2.0, 3.0]
     """
     hidden = torch.baddbmm(weights.first_bias, images, weights.first).relu_()
     return torch.baddbmm(weights.second_bias, hidden, weights.second)
@@ -92,6 +114,15 @@ def gradients(weights: TwoLayerWeights, images: Tensor, labels: Tensor) -> TwoLa
     -------
     TwoLayerWeights
         Gradients in place of weights.
+
+    Examples
+    --------
+    >>> weights = TwoLayerWeights(
+    ...     torch.ones(1, 1, 1), torch.zeros(1, 1, 1), torch.ones(1, 1, 1), torch.zeros(1, 1, 1)
+    ... )
+    >>> found = gradients(weights, torch.tensor([[[2.0]]]), torch.tensor([[[1.0]]]))
+    >>> found.second.item()  # of (2 w - 1)^2 at w = 1
+    4.0
     """
     hidden = torch.baddbmm(weights.first_bias, images, weights.first).relu_()
     residual = torch.baddbmm(weights.second_bias, hidden, weights.second).sub_(labels)

@@ -15,6 +15,16 @@ def one_thread() -> Iterator[None]:
 
     Operations on small models take microseconds: on a busy machine, threads that wait for each
     other make them many times slower. Sweeps run points side by side instead.
+
+    Examples
+    --------
+    >>> import torch
+    >>> before = torch.get_num_threads()
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    >>> torch.get_num_threads() == before
+    True
     """
     torch = importlib.import_module("torch")
     before = torch.get_num_threads()

@@ -49,6 +49,27 @@ def train_networks(
     Returns
     -------
     TwoLayerWeights
+
+    Examples
+    --------
+    >>> draw = torch.Generator().manual_seed(1)
+    >>> images = torch.randn(40, 3, generator=draw)
+    >>> labels = images[None, :, :1]  # of one network: the first pixel
+    >>> start = initialise(3, 32, 1, generators=[draw])
+    >>> trained = train_networks(
+    ...     start,
+    ...     images,
+    ...     labels,
+    ...     n_epochs=30,
+    ...     batch_size=10,
+    ...     learning_rate=0.1,
+    ...     generators=[draw],
+    ... )
+    >>> errors = [
+    ...     float((forward(w, images[None]) - labels).square().mean()) for w in (start, trained)
+    ... ]
+    >>> errors[1] < 0.1 * errors[0]
+    True
     """
     epochs = whole_number("n_epochs", n_epochs, minimum=0)
     batch = whole_number("batch_size", batch_size, maximum=len(images))
@@ -111,6 +132,17 @@ def fit_networks(
     ------
     TypeError, ValueError
         If the shapes do not fit together, an argument is out of range, or the training diverged.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(1)
+    >>> images = draw.standard_normal((1, 40, 3))
+    >>> labels = np.stack([images[:, :, :1], -images[:, :, :1]], axis=1)  # two networks' own
+    >>> weights = fit_networks(
+    ...     images, labels, width=32, n_steps=200, batch_size=10, learning_rate=0.02, seeds=[1]
+    ... )
+    >>> bool(np.abs(network_outputs(weights, images) - labels[0]).mean() < 0.1)
+    True
     """
     pixels, taught = real_array("images", images, ndim=3), real_array("labels", labels, ndim=4)
     if taught.shape[::2] != pixels.shape[:2] or 0 in taught.shape:
@@ -180,6 +212,18 @@ def network_outputs(weights: TwoLayerWeights, images: ArrayLike) -> Array:
     ------
     TypeError, ValueError
         If the shapes do not fit together.
+
+    Examples
+    --------
+    >>> weights = TwoLayerWeights(
+    ...     torch.ones(2, 1, 1), torch.zeros(2, 1, 1), torch.ones(2, 1, 1), torch.zeros(2, 1, 1)
+    ... )
+    >>> network_outputs(weights, [[1.0], [3.0]])[:, :, 0]  # two networks, the same images
+    array([[1., 3.],
+           [1., 3.]])
+    >>> network_outputs(weights, [[[1.0]], [[3.0]]])[:, :, 0]  # images of its own for each
+    array([[1.],
+           [3.]])
     """
     pixels = real_array("images", images)
     sets = pixels[None] if pixels.ndim == 2 else pixels

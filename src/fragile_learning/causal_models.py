@@ -22,6 +22,15 @@ def optional_module(name: str) -> Any:
     ------
     ModuleNotFoundError
         If it is not there; the message says what to install.
+
+    Examples
+    --------
+    >>> optional_module("json").dumps([1, 2])
+    '[1, 2]'
+    >>> optional_module("no_such_module")
+    Traceback (most recent call last):
+        ...
+    ModuleNotFoundError: language models need no_such_module: pip install ...
     """
     try:
         return importlib.import_module(name)
@@ -33,7 +42,19 @@ def optional_module(name: str) -> Any:
 
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Seed what draws from torch's global state (dropout), and put that state back after."""
+    """Seed what draws from torch's global state (dropout), and put that state back after.
+
+    Examples
+    --------
+    >>> import torch
+    >>> before = torch.get_rng_state()
+    >>> draws = []
+    >>> for _ in range(2):
+    ...     with own_randomness(1):
+    ...         draws.append(torch.rand(3))
+    >>> torch.equal(*draws), torch.equal(before, torch.get_rng_state())
+    (True, True)
+    """
     torch = optional_module("torch")
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
@@ -58,6 +79,13 @@ def load_causal_lm(folder: Path | str, *, device: str = "cpu") -> Any:
         If transformers is not there.
     FileNotFoundError, ValueError
         If the folder holds no model that can be read; the message names it.
+
+    Examples
+    --------
+    >>> load_causal_lm("no-such-folder")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: no-such-folder: no folder with a config.json
     """
     place = Path(folder)
     if not (place / "config.json").is_file():
@@ -84,6 +112,13 @@ def load_tokenizer(folder: Path | str) -> Any:
         If transformers is not there.
     FileNotFoundError, ValueError
         If the folder holds no tokenizer that can be read; the message names it.
+
+    Examples
+    --------
+    >>> load_tokenizer("no-such-folder")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: no-such-folder: no such folder with a tokenizer
     """
     place = Path(folder)
     if not place.is_dir():

@@ -97,7 +97,13 @@ class LedgerError(ValueError):
 
 
 class Outcome(StrEnum):
-    """What a claim came to."""
+    """What a claim came to.
+
+    Examples
+    --------
+    >>> Outcome("not run") is Outcome.NOT_RUN, [str(outcome) for outcome in Outcome]
+    (True, ['agrees', 'differs', 'inconclusive', 'not run'])
+    """
 
     AGREES = "agrees"
     DIFFERS = "differs"
@@ -125,6 +131,16 @@ class Verdict:
     ------
     TypeError, ValueError
         If the summary is empty, or a number is NaN or of another type.
+
+    Examples
+    --------
+    >>> verdict = Verdict("agrees", "The slope is 0.2 % off.", {"slope": 0.998}, "0.998 ± 0.003")
+    >>> verdict.outcome, verdict.measured
+    (<Outcome.AGREES: 'agrees'>, '0.998 ± 0.003')
+    >>> Verdict("agrees", "The slope was lost.", {"slope": float("nan")})
+    Traceback (most recent call last):
+        ...
+    ValueError: numbers['slope'] is NaN: a lost result
     """
 
     outcome: Outcome
@@ -178,6 +194,25 @@ class Claim:
     ------
     TypeError, ValueError
         Naming the claim, the field and its value.
+
+    Examples
+    --------
+    >>> def half(tables):
+    ...     worst = float((tables["demo/means"]["mean"] - 0.5).abs().max())
+    ...     return verdict_of(worst < 0.01, f"At most {worst:.3f} off.", {"worst": worst})
+    >>> claim = Claim(
+    ...     id="DEMO-1",
+    ...     source="derived in this book",
+    ...     statement="Fair coins show heads half of the time.",
+    ...     measure="largest distance of a mean from 1/2",
+    ...     margin="0.01",
+    ...     margin_reason="Five standard errors of 60,000 throws.",
+    ...     experiments=("demo/means",),
+    ...     judge=half,
+    ... )
+    >>> tables = {"demo/means": pd.DataFrame({"mean": [0.498, 0.503]})}
+    >>> judge(claim, tables, tier="quick").summary
+    'At most 0.003 off.'
     """
 
     id: str
@@ -242,6 +277,14 @@ class LedgerEntry:
     quick_outcome : Outcome or None
         What the quick tier came to; None for a claim that only the full tier decides.
     quick_summary : str
+
+    Examples
+    --------
+    >>> entry = next(entry for entry in read_ledger() if entry.id == "REG-1")
+    >>> entry.room, entry.tier, entry.outcome is entry.verdict.outcome
+    ('regression', 'full', True)
+    >>> sorted(entry.tables) == sorted(entry.experiments)
+    True
     """
 
     id: str
@@ -301,6 +344,14 @@ class Agreement(NamedTuple):
         Largest standard error over its prediction.
     furthest : tuple of float
         Mean, standard error and prediction of the check with that largest distance.
+
+    Examples
+    --------
+    >>> found = compare([1.02, 0.5], [0.01, 0.1], [1.0, 0.51])
+    >>> found.agrees, found.decided  # the second standard error is 20 % of its prediction
+    (True, False)
+    >>> found.measured()
+    'worst of 2: 1.020 ± 0.010 (law 1.000)'
     """
 
     n_checks: int
@@ -379,7 +430,14 @@ def compare(
 
 
 def both(*agreements: Agreement) -> Agreement:
-    """Join comparisons: all must agree."""
+    """Join comparisons: all must agree.
+
+    Examples
+    --------
+    >>> near, far = compare([1.02], [0.01], [1.0]), compare([1.2], [0.01], [1.0])
+    >>> both(near, near).agrees, both(near, far).agrees, both(near, far).n_checks
+    (True, False, 2)
+    """
     return Agreement(
         sum(one.n_checks for one in agreements),
         all(one.agrees for one in agreements),
@@ -396,6 +454,12 @@ def simulated(
     """Verdict of a comparison: agreement is decided only by fine enough simulations.
 
     What is shown as measured is, if nothing else is given, the check furthest from its prediction.
+
+    Examples
+    --------
+    >>> fine, coarse = compare([1.02], [0.01], [1.0]), compare([1.02], [0.1], [1.0])
+    >>> [str(simulated(one, "2 % apart").outcome) for one in (fine, coarse)]
+    ['agrees', 'inconclusive']
     """
     return verdict_of(
         agreement.agrees,
@@ -472,6 +536,21 @@ def judge(claim: Claim, tables: Tables, *, tier: str) -> Verdict:
     ------
     ValueError
         If the tables do not have what the judge needs; the message names the claim.
+
+    Examples
+    --------
+    >>> def halves(tables):
+    ...     worst = float((tables["demo/means"]["mean"] - 0.5).abs().max())
+    ...     return verdict_of(worst < 0.01, f"At most {worst:.3f} off.", {"worst": worst})
+    >>> words = dict.fromkeys(("source", "statement", "measure", "margin", "margin_reason"), "demo")
+    >>> claim = Claim(id="DEMO-1", experiments=("demo/means",), judge=halves, tier="full", **words)
+    >>> tables = {"demo/means": pd.DataFrame({"mean": [0.498, 0.53]})}
+    >>> judge(claim, tables, tier="full").summary
+    'At most 0.030 off.'
+    >>> judge(claim, tables, tier="quick").summary
+    'Needs the full tier.'
+    >>> judge(claim, {}, tier="full").summary
+    'No table of the full tier yet: demo/means.'
     """
     choice("tier", tier, TIERS)
     if TIERS.index(tier) < TIERS.index(claim.tier):
@@ -504,6 +583,13 @@ def from_archive(claims: Iterable[Claim], *, tier: str = "full") -> list[LedgerE
         If a table is there but damaged: it is never passed over in silence.
     ValueError
         If two claims have one id, or a table lacks what a judge needs.
+
+    Examples
+    --------
+    >>> from fragile_learning.regression.claims import CLAIMS
+    >>> entries = from_archive(CLAIMS[:1])
+    >>> [(entry.id, entry.tier) for entry in entries]
+    [('REG-1', 'full')]
     """
     tables: dict[str, pd.DataFrame] = {}
     manifests: dict[str, Manifest] = {}
@@ -691,6 +777,11 @@ def ledger_path() -> Path:
     ------
     LedgerError
         If there is neither; the message names the command that makes it.
+
+    Examples
+    --------
+    >>> ledger_path().name
+    'claims.json'
     """
     places = [root / "claims.json" for root in archive_roots()]
     for place in places:
@@ -723,6 +814,15 @@ def write_ledger(path: Path | str, entries: Iterable[LedgerEntry]) -> None:
     ------
     ValueError
         If two entries have one id.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> entries = read_ledger()
+    >>> with TemporaryDirectory() as folder:
+    ...     write_ledger(Path(folder) / "copy.json", entries[:3])
+    ...     read_ledger(Path(folder) / "copy.json") == entries[:3]
+    True
     """
     chosen = sorted(entries, key=lambda entry: _order(entry.id))
     _unique(entry.id for entry in chosen)
@@ -746,6 +846,14 @@ def read_ledger(path: Path | str | None = None) -> list[LedgerEntry]:
     ------
     LedgerError
         If it is not there, not JSON, of another format, or its checksum does not hold.
+
+    Examples
+    --------
+    >>> entries = read_ledger()
+    >>> "REG-1" in {entry.id for entry in entries}
+    True
+    >>> {type(entry.outcome) for entry in entries}
+    {<enum 'Outcome'>}
     """
     file = ledger_path() if path is None else Path(path)
     if not file.is_file():
@@ -781,6 +889,14 @@ def verdict_table(
     ------
     ValueError
         If a column is no field.
+
+    Examples
+    --------
+    >>> entries = [entry for entry in read_ledger() if entry.room == "regression"]
+    >>> verdict_table(entries, ("id", "tier")).head(2)
+          id  tier
+    0  REG-1  full
+    1  REG-2  full
     """
     fields = [field.name for field in dataclasses.fields(LedgerEntry)]
     for column in columns:
@@ -800,6 +916,15 @@ def verdict_counts(entries: Iterable[LedgerEntry]) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``room`` and the outcomes in the order of `Outcome`, zeros included.
+
+    Examples
+    --------
+    >>> entries = read_ledger()
+    >>> counts = verdict_counts(entries).set_index("room")
+    >>> counts.columns.tolist()
+    ['agrees', 'differs', 'inconclusive', 'not run']
+    >>> int(counts.to_numpy().sum()) == len(entries)
+    True
     """
     outcomes = [str(outcome) for outcome in Outcome]
     counts: dict[str, dict[str, int]] = {}

@@ -54,7 +54,14 @@ def _rooms(door: str) -> Iterator[Any]:
 
 
 def all_experiments() -> dict[str, Experiment]:
-    """Return the experiments of all rooms, by name."""
+    """Return the experiments of all rooms, by name.
+
+    Examples
+    --------
+    >>> found = all_experiments()
+    >>> found["regression/ridge-sweep"].tiers
+    ('quick', 'full')
+    """
     found: dict[str, Experiment] = {}
     for module in _rooms("experiments"):
         for experiment in module.EXPERIMENTS:
@@ -65,7 +72,17 @@ def all_experiments() -> dict[str, Experiment]:
 
 
 def all_claims() -> list[Claim]:
-    """Return the claims of all rooms."""
+    """Return the claims of all rooms.
+
+    Examples
+    --------
+    >>> identities = [claim.id for claim in all_claims()]
+    >>> (
+    ...     identities.index("DST-1") < identities.index("REG-1"),
+    ...     len(set(identities)) == len(identities),
+    ... )
+    (True, True)
+    """
     return [claim for module in _rooms("claims") for claim in module.CLAIMS]
 
 
@@ -619,7 +636,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a known error is one line on stderr and exit status 2."""
+    """Run a command; a known error is one line on stderr and exit status 2.
+
+    Examples
+    --------
+    >>> main(["list"])
+    bayes/exact-posteriors ...
+    regression/ridge-sweep ...
+    0
+    >>> main(["run", "no-such-experiment"])  # the error is one line on stderr
+    2
+    """
     chosen = _parser().parse_args(arguments)
     try:
         return int(chosen.function(chosen))

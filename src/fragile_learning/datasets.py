@@ -82,6 +82,12 @@ class DataFile:
         array ``images``, then of its array ``labels``.
     url : str or None
         Where :func:`download` takes it from; None if it ships with the package.
+
+    Examples
+    --------
+    >>> file = describe("mnist-10k").files[0]
+    >>> file.name, file.n_bytes, len(file.sha256)
+    ('0.json', 2314420, 64)
     """
 
     name: str
@@ -118,6 +124,14 @@ class DatasetInfo:
         Package of Debian and Ubuntu that holds it, and where that puts the files.
     subfolders : tuple of str
         Where :func:`import_folder` looks below the folder that it is given.
+
+    Examples
+    --------
+    >>> info = describe("fashion-mnist")
+    >>> info.n_classes, info.class_names[:2], info.shipped
+    (10, ('T-shirt/top', 'Trouser'), False)
+    >>> print(info.ways[1])
+    Download it: `fragile-learning data download fashion-mnist`.
     """
 
     name: str
@@ -196,6 +210,25 @@ class Dataset:
         If images are not float32 or labels not int64, or ``n_train`` is not an integer.
     ValueError
         If shapes do not fit together, or ``n_train`` is not in [0, N].
+
+    Examples
+    --------
+    >>> squares = Dataset(
+    ...     name="two squares",
+    ...     images=np.zeros((3, 2, 2), dtype=np.float32),
+    ...     labels=np.array([0, 1, 0]),
+    ...     n_train=2,
+    ...     licence="CC0-1.0",
+    ...     citation="none",
+    ...     checksum="0" * 64,
+    ...     source="made here",
+    ... )
+    >>> len(squares), squares.n_test
+    (3, 1)
+    >>> squares.images[0, 0, 0] = 1.0
+    Traceback (most recent call last):
+        ...
+    ValueError: assignment destination is read-only
     """
 
     name: str
@@ -287,6 +320,13 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     ------
     TypeError
         If ``cache_dir`` is not a path.
+
+    Examples
+    --------
+    >>> cache_folder("my-data").as_posix()
+    'my-data'
+    >>> cache_folder().name
+    'fragile-learning'
     """
     if cache_dir is None:
         return Path(_pooch().os_cache("fragile-learning"))
@@ -480,6 +520,12 @@ def download(
         in the cache is not (it is kept).
     TypeError, ValueError
         See :func:`describe` and :func:`cache_folder`.
+
+    Examples
+    --------
+    >>> folder = download("digits")  # ships with the package: verified, nothing is fetched
+    >>> folder == locate("digits")[1]
+    True
     """
     info = describe(name)
     if info.shipped:
@@ -535,6 +581,13 @@ def import_folder(
     TypeError, ValueError
         If ``folder`` is not a path, or the data set ships with the package; see also
         :func:`describe` and :func:`cache_folder`.
+
+    Examples
+    --------
+    >>> import_folder("mnist-10k", "no-such-folder")
+    Traceback (most recent call last):
+        ...
+    fragile_learning.datasets.DataUnavailableError: cannot import 'mnist-10k': no-such-folder ...
     """
     info = describe(name)
     if not isinstance(folder, str | os.PathLike):

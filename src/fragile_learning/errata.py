@@ -28,6 +28,21 @@ class Erratum:
         Returns the printed value and the corrected one at that setting.
     labels : tuple of str
         What the two numbers are.
+
+    Examples
+    --------
+    >>> erratum = Erratum(
+    ...     id="E1",
+    ...     place="equation (1)",
+    ...     printed="$d/T$",
+    ...     corrected="$d/(T-d-1)$",
+    ...     setting="$T = 30$, $d = 9$",
+    ...     numbers=lambda: (9 / 30, 9 / 20),
+    ... )
+    >>> erratum.decides()
+    '$T = 30$, $d = 9$: printed 0.3, corrected 0.45'
+    >>> Erratum("E2", "title", "one word", "another").decides()
+    '–'
     """
 
     id: str
@@ -47,7 +62,14 @@ class Erratum:
 
 
 def errata_frame(errata: Iterable[Erratum]) -> pd.DataFrame:
-    """Tabulate corrections: columns id, place, printed, corrected and number."""
+    """Tabulate corrections: columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> errata_frame([Erratum("E2", "title", "one word", "another")])
+       id  place   printed corrected number
+    0  E2  title  one word   another      –
+    """
     rows = [
         {
             "id": one.id,

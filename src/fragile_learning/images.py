@@ -27,6 +27,13 @@ class ImageTask:
     train_images, test_images : ndarray of float64, shape (N, n_pixels)
         In [0, 1].
     train_classes, test_classes : ndarray of int64, shape (N,)
+
+    Examples
+    --------
+    >>> from fragile_learning.datasets import load
+    >>> task = image_task(load("digits"), n_train=1000, n_test=500)
+    >>> task.name, task.test_images.shape, task.test_classes.shape
+    ('digits', (500, 64), (500,))
     """
 
     name: str

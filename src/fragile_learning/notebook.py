@@ -46,6 +46,14 @@ def glue(name: str, text: str | ShownFigure) -> None:
         If `name` or `text` is of another type. A bare float would be printed unrounded.
     ValueError
         If `name` or `text` is empty.
+
+    Examples
+    --------
+    >>> glue("risk", f"{1 / 3:.3f}")
+    >>> glue("risk", 1 / 3)
+    Traceback (most recent call last):
+        ...
+    TypeError: text must be a string, formatted by the caller, got 0.333... of type float
     """
     for argument, value in (("name", name), ("text", text)):
         if argument == "text" and isinstance(value, ShownFigure):
@@ -94,6 +102,16 @@ class HtmlTable:
         The HTML.
     text : str
         The same table for readers of plain text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> shown = table(pd.DataFrame({"ridge": [0.1], "risk": [0.25]}), "Risks.")
+    >>> shown  # a terminal shows the text, a notebook the markup
+    ridge  risk
+    0.1    0.25
+    >>> "<caption>Risks.</caption>" in shown.markup
+    True
     """
 
     markup: str

@@ -45,6 +45,15 @@ class ResolventTraces(NamedTuple):
         :math:`\mathrm{tr}(B A M A)`.
     noise : ndarray, shape (n_draws,)
         :math:`\mathrm{tr}(M R \hat\Sigma R)/T`.
+
+    Examples
+    --------
+    >>> from fragile_learning.spectra import Spectrum
+    >>> traces = resolvent_draws(Spectrum.isotropic(4), 8, 0.5, 3, rng=0)
+    >>> ResolventTraces._fields
+    ('kappa', 'resolvent', 'resolvent_sandwich', 'smoother_sandwich', 'noise')
+    >>> traces.kappa.shape, bool((traces.kappa > 0.5).all())  # the ridge, and what noise adds
+    ((3,), True)
     """
 
     kappa: Array
@@ -62,6 +71,13 @@ class ResolventEquivalents(NamedTuple):
     kappa, resolvent, resolvent_sandwich, smoother_sandwich, noise : float
     finite_size : float
         ``1 / (T - df2)``, the scale of the relative error at finite size.
+
+    Examples
+    --------
+    >>> from fragile_learning.spectra import Spectrum
+    >>> found = resolvent_equivalents(Spectrum.isotropic(100), 200, 0.0)
+    >>> found.kappa, found.resolvent, found.finite_size  # T > d: no effective ridge, 1/(T - d)
+    (0.0, 0.0, 0.01)
     """
 
     kappa: float

@@ -37,6 +37,13 @@ class SpectralMeasure(NamedTuple):
     nodes : ndarray, shape (K,)
         Positive, in units of the eigenvalues.
     weights : ndarray, shape (n_densities, K)
+
+    Examples
+    --------
+    >>> found = Spectrum([4.0, 1.0]).measure
+    >>> nodes, weights = found
+    >>> float(weights[0] @ nodes), float(weights[0] @ np.ones_like(nodes))  # trace, number
+    (5.0, 2.0)
     """
 
     nodes: Array

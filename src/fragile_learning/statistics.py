@@ -68,6 +68,14 @@ class Interval(NamedTuple):
     ----------
     estimate, low, high : float
         ``low <= estimate <= high``.
+
+    Examples
+    --------
+    >>> found = Interval(0.25, 0.2, 0.3)
+    >>> print(found)
+    0.25 (0.2 to 0.3)
+    >>> found.low <= found.estimate <= found.high
+    True
     """
 
     estimate: float
@@ -149,7 +157,14 @@ def z_bound(false_alarm: float, n_checks: int = 1) -> float:
 
 
 class MeanCheck(NamedTuple):
-    """A Monte Carlo mean beside its prediction."""
+    """A Monte Carlo mean beside its prediction.
+
+    Examples
+    --------
+    >>> check = MeanCheck(mean=1.03, standard_error=0.01, theory=1.0)
+    >>> round(check.z, 6), check.relative_error
+    (3.0, 0.01)
+    """
 
     mean: float
     standard_error: float
@@ -197,7 +212,14 @@ def check_mean(samples: ArrayLike, theory: float) -> MeanCheck:
 
 
 class Slope(NamedTuple):
-    """Least-squares slope of log y against log x, with its standard error."""
+    """Least-squares slope of log y against log x, with its standard error.
+
+    Examples
+    --------
+    >>> found = log_log_slope([1, 2, 4, 8], [8.0, 2.0, 0.5, 0.125])
+    >>> round(found.slope, 12), round(found.standard_error, 12)
+    (-2.0, 0.0)
+    """
 
     slope: float
     standard_error: float

@@ -228,6 +228,14 @@ def panels(count: int, height: float = 3.2) -> tuple[Figure, list[Axes]]:
     -------
     figure, axes : Figure and list of Axes
         From top to bottom.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, axes = panels(2, 3.0)
+    >>> figure.get_size_inches().tolist(), len(axes)
+    ([5.0, 6.0], 2)
+    >>> plt.close(figure)
     """
     import matplotlib.pyplot as plt
 
@@ -245,6 +253,16 @@ def legend_above(axes: Axes, columns: int = 3, **options: Any) -> None:
     columns : int
     **options
         For ``Figure.legend``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, (axes,) = panels(1)
+    >>> _ = axes.plot([0, 1], [0, 1], label="a law")
+    >>> legend_above(axes)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['a law']
+    >>> plt.close(figure)
     """
     handles, labels = axes.get_legend_handles_labels()
     axes.figure.legend(
@@ -344,6 +362,15 @@ def draw_line(axes: Axes, x: Any, y: Any, look: Mapping[str, Any], **more: Any) 
         With ``color`` and ``linestyle``, as `looks_of` and `generation_style` give it.
     **more
         For ``Axes.plot``, before the look: a thicker line, a label.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, (axes,) = panels(1)
+    >>> draw_line(axes, [1, 2, 4], [1.0, 0.5, 0.25], generation_style(5), label="a law")
+    >>> axes.lines[0].get_color() == generation_style(5)["color"], axes.lines[0].get_label()
+    (True, 'a law')
+    >>> plt.close(figure)
     """
     axes.plot(x, y, **{"color": look["color"], "linestyle": look["linestyle"], "lw": 1.4, **more})
 
@@ -363,6 +390,16 @@ def draw_points(
         With ``color`` and ``marker``, as `looks_of` and `generation_style` give it.
     **more
         For ``Axes.errorbar``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, (axes,) = panels(1)
+    >>> draw_points(axes, [1.0], [0.5], [0.1], generation_style(5))
+    >>> _, _, (bars,) = axes.containers[0]
+    >>> bars.get_segments()[0].round(6).tolist()  # two standard errors on either side
+    [[1.0, 0.3], [1.0, 0.7]]
+    >>> plt.close(figure)
     """
     import numpy as np
 
@@ -394,6 +431,17 @@ def draw_means(
         With ``color``, ``marker`` and ``linestyle``.
     **more
         For `draw_points`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"size": [1, 1, 2, 2], "risk": [0.9, 1.1, 0.4, 0.6]})
+    >>> figure, (axes,) = panels(1)
+    >>> draw_means(axes, rows, "size", "risk", generation_style(5))
+    >>> axes.lines[-1].get_ydata().tolist()
+    [1.0, 0.5]
+    >>> plt.close(figure)
     """
     groups = rows.groupby(x)[column]
     places, means = groups.mean().index.to_numpy(), groups.mean().to_numpy()
@@ -412,6 +460,15 @@ def write_beside(axes: Axes, text: str, place: tuple[float, float], **more: Any)
         In data coordinates.
     **more
         For ``Axes.annotate``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, (axes,) = panels(1)
+    >>> write_beside(axes, "T = d", (1.0, 0.5))
+    >>> axes.texts[0].get_text(), axes.texts[0].xy
+    ('T = d', (1.0, 0.5))
+    >>> plt.close(figure)
     """
     options: dict[str, Any] = {"xytext": (4, 0), "va": "center", "fontsize": 9, **more}
     axes.annotate(text, place, textcoords="offset points", **options)
@@ -425,6 +482,16 @@ def plain_ticks(axis: Any, values: Iterable[float]) -> None:
     axis : matplotlib.axis.Axis
         Its limits should be final: values outside them are left out.
     values : iterable of float
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> figure, (axes,) = panels(1)
+    >>> _ = axes.set(xscale="log", xlim=(80, 1600))
+    >>> plain_ticks(axes.xaxis, [10, 100, 1000])
+    >>> [label.get_text() for label in axes.get_xticklabels()]
+    ['100', '1,000']
+    >>> plt.close(figure)
     """
     from matplotlib import ticker
 
@@ -461,6 +528,14 @@ class ShownFigure:
         Width in CSS pixels at which they were drawn.
     alt : str
         What the figure shows, in words.
+
+    Examples
+    --------
+    >>> shown = show(lambda: panels(1)[0], alt="An empty panel.")
+    >>> shown
+    Figure: An empty panel.
+    >>> shown.width, shown.light == shown.dark
+    (480.0, False)
     """
 
     light: bytes

@@ -165,6 +165,18 @@ def source_hash(root: Path | str | None = None) -> str:
     ------
     FileNotFoundError
         If there is no Python file.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "one.py"
+    ...     hashes = []
+    ...     for code in ("x = 1", "x = 1  # the same", "x = 2"):
+    ...         _ = file.write_text(code)
+    ...         hashes.append(source_hash(folder))
+    >>> hashes[0] == hashes[1], hashes[0] == hashes[2]
+    (True, False)
     """
     folder = Path(__file__).parent if root is None else Path(root)
     files = [folder] if folder.is_file() else sorted(folder.rglob("*.py"))
@@ -182,13 +194,26 @@ def source_hash(root: Path | str | None = None) -> str:
 
 
 def repository_root() -> Path | None:
-    """Folder of the repository that this package is imported from; None when installed."""
+    """Folder of the repository that this package is imported from; None when installed.
+
+    Examples
+    --------
+    >>> root = repository_root()
+    >>> root is None or (root / "pyproject.toml").is_file()
+    True
+    """
     root = Path(__file__).resolve().parents[2]
     return root if (root / "pyproject.toml").is_file() and (root / "results").is_dir() else None
 
 
 def archive_roots() -> Iterator[Path]:
-    """Folders that hold archived results: the package's own copy, then the repository's."""
+    """Folders that hold archived results: the package's own copy, then the repository's.
+
+    Examples
+    --------
+    >>> next(archive_roots()).name
+    '_results'
+    """
     yield Path(__file__).resolve().parent / "_results"
     repository = repository_root()
     if repository is not None:
@@ -213,6 +238,15 @@ def archive_path(tier: str, name: str) -> Path:
     ------
     MissingTableError
         If it is in neither; the message names the places and the command that makes it.
+
+    Examples
+    --------
+    >>> archive_path("full", "regression/ridge-sweep").name
+    'ridge-sweep.csv'
+    >>> archive_path("full", "regression/no-such-table")
+    Traceback (most recent call last):
+        ...
+    fragile_learning.tables.MissingTableError: no archived table 'regression/no-such-table' ...
     """
     choice("tier", tier, TIERS)
     table_name(name)
@@ -253,6 +287,14 @@ def write_atomically(path: Path | str, content: bytes, *, durable: bool = True) 
     content : bytes
     durable : bool
         Wait until the disk has it. Only for files whose loss costs nothing set this to False.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "new" / "numbers.txt", b"1 2 3")
+    ...     (Path(folder) / "new" / "numbers.txt").read_text()
+    '1 2 3'
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -326,6 +368,29 @@ class Manifest:
     ------
     TypeError, ValueError
         Naming the field, its value and what is allowed.
+
+    Examples
+    --------
+    >>> manifest = Manifest(
+    ...     name="demo/coins",
+    ...     description="Shares of heads.",
+    ...     tier="quick",
+    ...     configuration={"n_throws": [10, 100]},
+    ...     seed=1,
+    ...     versions={"python": "3.12.3"},
+    ...     device="a laptop",
+    ...     n_workers=1,
+    ...     wall_time_seconds=0.1,
+    ...     peak_memory_bytes=0,
+    ...     source_revision="unknown",
+    ...     source_hash="0" * 64,
+    ... )
+    >>> json.loads(manifest.to_json())["configuration"]
+    {'n_throws': [10, 100]}
+    >>> dataclasses.replace(manifest, seed=-1)
+    Traceback (most recent call last):
+        ...
+    ValueError: seed must be an integer >= 0, got -1
     """
 
     name: str
@@ -528,6 +593,19 @@ def write_table(path: Path | str, frame: pd.DataFrame, manifest: Manifest) -> Ma
     ------
     TableError
         If the frame cannot be kept as it is; nothing is written then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> origin = read_manifest(archive_path("full", "regression/ridge-sweep"))
+    >>> origin = dataclasses.replace(origin, name="demo/coins", nullable=())
+    >>> frame = pd.DataFrame({"n_throws": [10, 100], "heads": [0.4, 0.53]})
+    >>> with TemporaryDirectory() as folder:
+    ...     written = write_table(Path(folder) / "coins.csv", frame, origin)
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['coins.csv', 'coins.manifest.json']
+    >>> written.n_rows, written.columns
+    (2, {'n_throws': 'int', 'heads': 'float'})
     """
     target = Path(path)
     beside = manifest_path(target)
@@ -565,6 +643,12 @@ def read_manifest(path: Path | str) -> Manifest:
         If there is none.
     TableError
         If it is damaged, edited, of another format or of another table.
+
+    Examples
+    --------
+    >>> manifest = read_manifest(archive_path("full", "regression/ridge-sweep"))
+    >>> manifest.name, manifest.tier, len(manifest.table_sha256)
+    ('regression/ridge-sweep', 'full', 64)
     """
     table = Path(path)
     beside = manifest_path(table)
@@ -656,6 +740,12 @@ def read_table(path: Path | str) -> tuple[pd.DataFrame, Manifest]:
     TableError
         If a checksum, the columns or the number of rows do not hold. The message names the file;
         the files are kept.
+
+    Examples
+    --------
+    >>> frame, manifest = read_table(archive_path("full", "regression/ridge-sweep"))
+    >>> len(frame) == manifest.n_rows, frame.columns.tolist() == list(manifest.columns)
+    (True, True)
     """
     table = Path(path)
     if not table.is_file():

@@ -23,6 +23,14 @@ class Change(NamedTuple):
         Which images are mirrored, left to right.
     angles : Tensor, shape (n,), or None
         By how much each is turned, in radians, anticlockwise.
+
+    Examples
+    --------
+    >>> pictures = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> quarter = Change(None, torch.tensor([math.pi / 2]))
+    >>> apply_change(pictures, quarter)[0, 0].round(decimals=4)
+    tensor([[2., 4.],
+            [1., 3.]])
     """
 
     flips: Tensor | None
@@ -45,6 +53,14 @@ def draw_change(n: int, *, generator: torch.Generator, max_degrees: float = 15.0
     -------
     Change
         On the CPU. Each image is mirrored with probability 1/2, or turned by its own angle.
+
+    Examples
+    --------
+    >>> change = draw_change(5, generator=torch.Generator().manual_seed(1))
+    >>> (change.flips is None) != (change.angles is None)  # one of the two
+    True
+    >>> [len(values) for values in change if values is not None]
+    [5]
     """
     most = real_number("max_degrees", max_degrees, minimum=0.0, maximum=180.0)
     coin, *numbers = torch.rand(1 + n, generator=generator).tolist()

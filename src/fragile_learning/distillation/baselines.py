@@ -64,6 +64,13 @@ def random_real(
     ------
     TypeError, ValueError
         If an argument is out of range, or a class has no image.
+
+    Examples
+    --------
+    >>> train = labelled([[0.0], [1.0], [5.0], [9.0]], [0, 0, 1, 1])
+    >>> found = random_real(train, 2, rng=1)
+    >>> found.classes, np.sort(found.images[:, 0])
+    (array([0, 1, 0, 1]), array([0., 1., 5., 9.], dtype=float32))
     """
     draw = as_generator(rng)
     return _chosen(train, images_per_class, lambda flat, count: draw.permutation(len(flat))[:count])
@@ -98,6 +105,12 @@ def herding(train: LabelledImages, images_per_class: int) -> DistilledSet:
     -------
     DistilledSet
         At one image per class: the real image that is nearest to the class mean.
+
+    Examples
+    --------
+    >>> train = labelled([[0.0], [1.0], [5.0]], [0, 0, 0])  # mean 2
+    >>> herding(train, 2).images[:, 0]  # nearest to 2; then with it to a mean of 2
+    array([1., 5.], dtype=float32)
     """
 
     def choose(flat: Array, count: int) -> NDArray[np.int64]:
@@ -127,6 +140,12 @@ def k_centre(train: LabelledImages, images_per_class: int) -> DistilledSet:
     Returns
     -------
     DistilledSet
+
+    Examples
+    --------
+    >>> train = labelled([[0.0], [1.0], [6.0], [10.0]], [0, 0, 0, 0])
+    >>> k_centre(train, 2).images[:, 0]  # none is farther than 6 from it; then the farthest
+    array([6., 0.], dtype=float32)
     """
 
     def choose(flat: Array, count: int) -> NDArray[np.int64]:

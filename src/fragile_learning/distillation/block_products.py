@@ -95,7 +95,24 @@ class _Prepared(NamedTuple):
 
 
 class BlockNetworks(Networks):
-    """`models.ConvNet` without convolution biases, maps of even sides; network after network."""
+    """`models.ConvNet` without convolution biases, maps of even sides; network after network.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import draw_parameters
+    >>> from fragile_learning.distillation.products import AutogradNetworks
+    >>> draw = torch.Generator().manual_seed(1)
+    >>> module = ConvNet((1, 8, 8), width=4, depth=2)
+    >>> start = draw_parameters(module, n_networks=2, generator=draw)
+    >>> images, labels = torch.randn(6, 1, 8, 8, generator=draw), torch.arange(6)
+    >>> gradients = []
+    >>> for networks in (BlockNetworks(module), AutogradNetworks(module)):
+    ...     theta = networks.pack(start)
+    ...     gradients.append(torch.empty_like(theta.flat))
+    ...     _ = networks.losses(theta, images, labels, out=networks.over(gradients[-1]))
+    >>> torch.allclose(*gradients, atol=1e-5)
+    True
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)

@@ -71,6 +71,18 @@ def boost(
     Notes
     -----
     ``config.inner_images_per_class`` is cut to what a stage has.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP
+    >>> from fragile_learning.distillation.settings import Unroll
+    >>> classes = np.arange(60) % 2
+    >>> real = labelled(np.random.default_rng(1).normal(size=(60, 4)) + np.eye(4)[classes], classes)
+    >>> config = DistillConfig(n_outer_steps=3, unroll=Unroll(n_steps=6, window=3))
+    >>> module = MLP((4,), widths=(8,), n_classes=2)
+    >>> first, second = boost(config, module, real, blocks=[1, 2], rng=1)
+    >>> len(first), len(second), np.array_equal(second.images[:2], first.images)
+    (2, 6, True)
     """
     sizes = [whole_number(f"blocks[{i}]", size) for i, size in enumerate(blocks)]
     if not sizes:

@@ -44,6 +44,12 @@ class LabelledImages(NamedTuple):
     ----------
     images : ndarray of float32, shape (n, ...)
     labels : ndarray of int64, shape (n,)
+
+    Examples
+    --------
+    >>> real = labelled([[0.0, 1.0], [1.0, 0.0]], [3, 0])
+    >>> real.images.shape, real.labels
+    ((2, 2), array([3, 0]))
     """
 
     images: NDArray[np.float32]
@@ -109,6 +115,12 @@ class DistilledSet:
     ------
     ValueError
         If shapes do not fit together, or a number is not finite.
+
+    Examples
+    --------
+    >>> found = DistilledSet([[0.0, 1.0], [1.0, 0.0]], [[0.9, 0.1], [0.2, 0.8]])
+    >>> len(found), found.classes, found.take([1]).labels
+    (2, array([0, 1]), array([[0.2, 0.8]], dtype=float32))
     """
 
     images: NDArray[np.float32]
@@ -296,6 +308,14 @@ def write_arrays(
     ------
     ImportError, ValueError
         See `DistilledSet.save`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_arrays(Path(folder) / "kept.npz", {"norms": np.array([1.0, 2.0])}, {"seed": "1"})
+    ...     read_arrays(Path(folder) / "kept.npz")
+    ({'norms': array([1., 2.])}, {'seed': '1'})
     """
     target, suffix = _kind(path)
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -326,6 +346,16 @@ def read_arrays(path: Path | str) -> tuple[dict[str, NDArray[Any]], dict[str, st
         If it is damaged, or was not written by `write_arrays`.
     ImportError, ValueError
         See `DistilledSet.save`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "kept.npz"
+    ...     write_arrays(path, {"norms": np.array([1.0, 2.0])}, {"seed": "1"})
+    ...     arrays, notes = read_arrays(path)
+    >>> arrays["norms"], notes["seed"]
+    (array([1., 2.]), '1')
     """
     target, suffix = _kind(path)
     library = _safetensors() if suffix == ".safetensors" else None

@@ -29,7 +29,13 @@ _PROBLEM: dict[str, Any] = {
 
 
 def errata_table() -> pd.DataFrame:
-    """Return all cautions, with columns id, place, printed, corrected and number."""
+    """Return all cautions, with columns id, place, printed, corrected and number.
+
+    Examples
+    --------
+    >>> errata_table().set_index("id").loc["E4", "number"]
+    'probability at $T = 200$, $M = 60$: middle step 0.4255, first step 0.007092'
+    """
     return errata_frame(ERRATA)
 
 

@@ -40,6 +40,12 @@ class Evaluation:
         Training steps after which they were tested.
     accuracies : ndarray, shape (n_lengths, n_networks)
         Shares of the test images, in [0, 1].
+
+    Examples
+    --------
+    >>> found = Evaluation((10, 20), np.array([[0.5, 0.7], [0.8, 0.9]]))
+    >>> found.means.round(2), round(found.interval(20).estimate, 2)
+    (array([0.6 , 0.85]), 0.85)
     """
 
     lengths: tuple[int, ...]
@@ -135,6 +141,22 @@ def evaluate(
     -----
     Perceptrons are trained together, and so is everything on an accelerator; convolutions on a CPU
     gain nothing from it and go one by one. The result is the same up to rounding.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP
+    >>> taught = DistilledSet.of_classes([[1.0, 0.0], [0.0, 1.0]], [0, 1], n_classes=2)
+    >>> found = evaluate(
+    ...     taught,
+    ...     labelled([[2.0, 0.0], [0.0, 2.0]], [0, 1]),
+    ...     MLP((2,), widths=(16,), n_classes=2),
+    ...     optimizer=InnerOptimizer(learning_rate=0.05),
+    ...     lengths=[0, 50],
+    ...     n_networks=4,
+    ...     rng=1,
+    ... )
+    >>> found.accuracies.shape, float(found.means[-1])
+    ((2, 4), 1.0)
     """
     known, draw = labelled(*test), as_generator(rng)
     count = whole_number("n_networks", n_networks)
@@ -237,6 +259,24 @@ def subsets(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP
+    >>> pixels = [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.0, 2.0]]
+    >>> found = subsets(
+    ...     DistilledSet.of_classes(pixels, [0, 1, 0, 1], n_classes=2),
+    ...     labelled([[1.5, 0.0], [0.0, 1.5]], [0, 1]),
+    ...     MLP((2,), widths=(16,), n_classes=2),
+    ...     images_per_class=1,
+    ...     n_draws=3,
+    ...     optimizer=InnerOptimizer(learning_rate=0.05),
+    ...     n_steps=50,
+    ...     n_networks=2,
+    ...     rng=1,
+    ... )
+    >>> found.shape, float(found.mean())
+    ((3, 2), 1.0)
     """
     rounds, draw = _rounds(distilled), as_generator(rng)
     part = whole_number("images_per_class", images_per_class, maximum=rounds.shape[1])
@@ -288,6 +328,21 @@ def leave_one_out(
     ------
     TypeError, ValueError
         If an argument is out of range, or the set has fewer than 2 images.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP
+    >>> whole, without = leave_one_out(
+    ...     DistilledSet.of_classes([[1.0, 0.0], [0.0, 1.0]], [0, 1], n_classes=2),
+    ...     labelled([[2.0, 0.0], [0.0, 2.0]], [0, 1]),
+    ...     MLP((2,), widths=(16,), n_classes=2),
+    ...     optimizer=InnerOptimizer(learning_rate=0.05),
+    ...     n_steps=100,
+    ...     n_networks=4,
+    ...     rng=1,
+    ... )
+    >>> whole, bool(without.max() < whole)  # each class has only one image
+    (1.0, True)
     """
     seed = whole_number("rng", rng, minimum=0)
     if len(distilled) < 2:
@@ -347,6 +402,23 @@ def block_cosines(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP
+    >>> pixels = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]  # both rounds alike
+    >>> found = block_cosines(
+    ...     DistilledSet.of_classes(pixels, [0, 1, 0, 1], n_classes=2),
+    ...     labelled([[2.0, 0.0], [0.0, 2.0]], [0, 1]),
+    ...     MLP((2,), widths=(16,), n_classes=2),
+    ...     optimizer=InnerOptimizer(kind="sgd", learning_rate=0.1),
+    ...     unroll=Unroll(n_steps=5, window=3),
+    ...     n_networks=2,
+    ...     rng=1,
+    ... )
+    >>> found.round(3)
+    array([[1., 1.],
+           [1., 1.]])
     """
     rounds, draw, known = _rounds(distilled), as_generator(rng), labelled(*real)
     run = unroll.draw(rng=draw)

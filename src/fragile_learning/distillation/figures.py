@@ -97,6 +97,15 @@ def coverage_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = coverage_figure(archived("coverage"))
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['BPTT', 'T-BPTT', 'R-BPTT', 'RaT-BPTT']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.6)
     rows = rows_of(table, n_steps=table["n_steps"].min())
@@ -118,6 +127,15 @@ def forgetting_figure(curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.curves import curves
+    >>> figure = forgetting_figure(curves("quadratic-windows"))
+    >>> len(figure.axes[0].lines)  # a window each
+    4
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.6)
     for window, look in looks_of(curves["window"], falling=True).items():
@@ -145,6 +163,15 @@ def roots_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = roots_figure(archived("quadratic-roots"))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['solution $v^*$', 'outer loss after 10 steps']
+    >>> plt.close(figure)
     """
     rows = rows_of(table, data="one image", n_steps=table["n_steps"].min())
     figure, (above, below) = panels(2, 3.0)
@@ -173,6 +200,15 @@ def signal_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = signal_figure(archived("quadratic-noise"))
+    >>> figure.axes[0].get_xlabel()
+    'size of the mean meta-gradient'
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     slow = rows_of(table, n_steps=table["n_steps"].min(), coordinate=table["coordinate"].max())
@@ -211,6 +247,16 @@ def contraction_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.curves import curves
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = contraction_figure(archived("random-contraction"), curves("best-window"))
+    >>> figure.axes[0].get_legend_handles_labels()[1][-1]
+    'best window'
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     looks = looks_of(curves["n_draws"], falling=True)
@@ -250,6 +296,16 @@ def growth_figure(table: pd.DataFrame, curves: pd.DataFrame, *, factors: str = "
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.curves import curves
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = growth_figure(archived("growth"), curves("growth"))
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['root mean square, exact', 'the same, sample of 1,000', 'typical']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.9)
     rows, lines = rows_of(table, factors=factors), rows_of(curves, factors=factors)
@@ -287,6 +343,15 @@ def explosion_figure(curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.curves import curves
+    >>> figure = explosion_figure(curves("explosion"))
+    >>> figure.axes[0].get_legend_handles_labels()[1][:3]
+    ['variance explodes above', 'mean size explodes above', 'typical size explodes above']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 4.0)
     names = {2.0: "variance", 1.0: "mean size", 0.0: "typical size"}
@@ -333,6 +398,16 @@ def adam_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.curves import curves
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = adam_figure(archived("adam-steps"), curves("adam-steps"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['no gradient before', 'independent gradients']
+    >>> plt.close(figure)
     """
     figure, axes_list = panels(2, 3.2)
     titles = {"zero": "no gradient before", "independent": "independent gradients"}
@@ -374,6 +449,16 @@ def cost_figure(table: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.curves import curves
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = cost_figure(archived("costs"), curves("costs"))
+    >>> figure.axes[0].get_ylabel()
+    'million multiply-adds'
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.7)
     same = table["widths"].map(lambda value: "".join(str(value).split()) == "[64,64,10]")
@@ -400,6 +485,15 @@ def linear_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = linear_figure(archived("linear-sets"))
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['floor', 'distilled, one step', 'real images']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.7)
     made, real = looks_of(range(2)).values()

@@ -70,6 +70,12 @@ class MetaGradient(NamedTuple):
         In the labels, where they are learned.
     learning_rate : float or None
         In the inner learning rate, if asked for.
+
+    Examples
+    --------
+    >>> found = MetaGradient(torch.tensor([0.5, 0.7]), torch.zeros(2, 4), None, None)
+    >>> round(found.loss, 6)  # of two networks
+    0.6
     """
 
     losses: Tensor
@@ -96,6 +102,13 @@ def networks_of(module: nn.Module) -> Networks:
         `DenseNetworks` for a sequence [flatten,] linear, ReLU, linear, ..., linear, all with
         biases; `BlockNetworks` for a `models.ConvNet` without convolution biases whose maps have
         even sides; else `AutogradNetworks`.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP, ConvNet, Vgg
+    >>> modules = MLP((4,)), ConvNet((1, 8, 8), width=4, depth=2), Vgg((1, 8, 8), width=4)
+    >>> [type(networks_of(module)).__name__ for module in modules]
+    ['DenseNetworks', 'BlockNetworks', 'AutogradNetworks']
     """
     for kind in (DenseNetworks, BlockNetworks):
         if kind.knows(module):
@@ -303,6 +316,23 @@ class MetaGradients:
     ------
     TypeError, ValueError
         If an argument is out of range, or the module is not deterministic.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP, draw_parameters
+    >>> draw, module = torch.Generator().manual_seed(1), MLP((4,), widths=(8,), n_classes=2)
+    >>> start = draw_parameters(module, n_networks=3, generator=draw)
+    >>> real = torch.randn(20, 4, generator=draw)
+    >>> data = (
+    ...     torch.randn(2, 4, generator=draw),
+    ...     torch.tensor([0, 1]),
+    ...     real,
+    ...     (real[:, 0] > 0).long(),
+    ... )
+    >>> engine = MetaGradients(module, InnerOptimizer(kind="sgd", learning_rate=0.5))
+    >>> whole, part = (engine(start, *data, Window(10, window)) for window in (10, 4))
+    >>> torch.equal(whole.losses, part.losses), torch.allclose(whole.images, part.images)
+    (True, False)
     """
 
     def __init__(
@@ -667,6 +697,21 @@ def train(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP, draw_parameters
+    >>> module, draw = MLP((2,), widths=(8,), n_classes=2), torch.Generator().manual_seed(1)
+    >>> start = draw_parameters(module, n_networks=1, generator=draw)
+    >>> images, labels = torch.eye(2), torch.tensor([0, 1])
+    >>> optimizer = InnerOptimizer(kind="sgd", learning_rate=0.5)
+    >>> before, after = train(module, start, images, labels, optimizer=optimizer, lengths=[0, 50])
+    >>> networks = networks_of(module)
+    >>> losses = [
+    ...     networks.losses(networks.pack(w), images, labels, out=None) for w in (before, after)
+    ... ]
+    >>> bool(losses[1] < 0.1 * losses[0])
+    True
     """
     networks = module if isinstance(module, Networks) else networks_of(module)
     wanted = [whole_number(f"lengths[{i}]", n, minimum=0) for i, n in enumerate(lengths)]
@@ -725,6 +770,25 @@ def directional_derivatives(
     ------
     TypeError, ValueError
         If shapes do not fit together.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP, draw_parameters
+    >>> draw, module = torch.Generator().manual_seed(1), MLP((4,), widths=(8,), n_classes=2)
+    >>> start = draw_parameters(module, n_networks=1, generator=draw)
+    >>> real = torch.randn(20, 4, generator=draw)
+    >>> data = (
+    ...     torch.randn(2, 4, generator=draw),
+    ...     torch.tensor([0, 1]),
+    ...     real,
+    ...     (real[:, 0] > 0).long(),
+    ... )
+    >>> how = {"optimizer": InnerOptimizer(kind="sgd", learning_rate=0.5), "run": Window(5, 3)}
+    >>> direction = torch.randn(1, 2, 4, generator=draw)
+    >>> forward = directional_derivatives(module, start, *data, direction, **how)
+    >>> backward = meta_gradient(module, start, *data, **how)
+    >>> torch.allclose(forward, (direction * backward.images).sum((1, 2)), atol=1e-5)
+    True
     """
     if directions.shape[1:] != images.shape:
         raise ValueError(

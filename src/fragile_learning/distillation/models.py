@@ -137,6 +137,11 @@ class Vgg(nn.Sequential):
         Channels of the first pair, >= 1; the second has twice as many.
     n_classes : int
         >= 1.
+
+    Examples
+    --------
+    >>> Vgg((1, 8, 8), width=4)(torch.zeros(3, 1, 8, 8)).shape
+    torch.Size([3, 10])
     """
 
     def __init__(self, input_shape: Sequence[int], *, width: int = 32, n_classes: int = 10) -> None:
@@ -186,6 +191,11 @@ class ResNet(nn.Sequential):
         Channels of the first block, >= 1; the others have two and four times as many.
     n_classes : int
         >= 1.
+
+    Examples
+    --------
+    >>> ResNet((1, 8, 8), width=4, n_classes=2)(torch.zeros(3, 1, 8, 8)).shape
+    torch.Size([3, 2])
     """
 
     def __init__(self, input_shape: Sequence[int], *, width: int = 16, n_classes: int = 10) -> None:

@@ -22,6 +22,15 @@ class Whitened(NamedTuple):
     train, test : ndarray, shape of the images given
     matrix : ndarray, shape (n_pixels, n_pixels)
         What each normalised, flattened image was multiplied with; symmetric.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(1).normal(size=(50, 1, 3, 3))
+    >>> whitened = zca(images, images[:2])
+    >>> whitened.train.shape, whitened.test.shape, whitened.matrix.shape
+    ((50, 1, 3, 3), (2, 1, 3, 3), (9, 9))
+    >>> np.allclose(whitened.train[:2], whitened.test)
+    True
     """
 
     train: Array

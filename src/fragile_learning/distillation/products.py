@@ -40,6 +40,13 @@ class Weights:
         ``K``.
     layers : list
         More views, as a kind of network needs them; made once, because each costs a microsecond.
+
+    Examples
+    --------
+    >>> networks = DenseNetworks(nn.Sequential(nn.Linear(2, 1)))
+    >>> weights = networks.over(torch.arange(6.0))  # of two networks: weights, then biases
+    >>> weights.n_networks, [part.tolist() for part in weights.parts]
+    (2, [[[[0.0, 1.0]], [[2.0, 3.0]]], [[4.0], [5.0]]])
     """
 
     flat: Tensor
@@ -56,6 +63,18 @@ class Bars(NamedTuple):
     weights : Weights
     images : Tensor, shape (n, ...), or (K, n, ...) to keep the networks apart
     labels : Tensor, shape (n, n_classes), or None
+
+    Examples
+    --------
+    >>> networks = DenseNetworks(nn.Sequential(nn.Linear(2, 2)))
+    >>> theta, gradient = networks.over(torch.zeros(6)), networks.over(torch.empty(6))
+    >>> images, labels = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0]])
+    >>> kept = networks.gradient(theta, images, labels, out=gradient, keep=True)
+    >>> bars = Bars(networks.over(torch.zeros(6)), torch.zeros_like(images), None)
+    >>> prepared = networks.again(theta, images, labels, kept, out=None)
+    >>> networks.add_products(prepared, gradient, bars)
+    >>> bars.images  # V'(p - y) with V the gradient in the weights, p - y that in the biases
+    tensor([[0.5000, 0.0000]])
     """
 
     weights: Weights
@@ -75,6 +94,15 @@ class Networks(ABC):
     ------
     TypeError, ValueError
         If the module is not of that kind.
+
+    Examples
+    --------
+    >>> networks = DenseNetworks(nn.Sequential(nn.Linear(2, 1)))
+    >>> isinstance(networks, Networks), networks.n_parameters
+    (True, 3)
+    >>> named = {"0.weight": torch.ones(2, 1, 2), "0.bias": torch.zeros(2, 1)}
+    >>> networks.logits(networks.pack(named), torch.tensor([[1.0, 2.0]])).tolist()
+    [[[3.0]], [[3.0]]]
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -169,6 +197,12 @@ def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
     ----------
     logits : Tensor, shape (K, n, n_classes)
     labels : Tensor, shape (n,) of int64, or weights of classes (n, n_classes)
+
+    Examples
+    --------
+    >>> logits = torch.zeros(2, 3, 4)  # two networks, three images, four classes
+    >>> cross_entropies(logits, torch.tensor([0, 1, 3])).exp()
+    tensor([4., 4.])
     """
     logs = functional.log_softmax(logits, dim=-1)
     if labels.is_floating_point():
@@ -188,6 +222,14 @@ class AutogradNetworks(Networks):
     """Any module, by `torch.func.functional_call` and automatic differentiation.
 
     Nothing is kept from step to step: one step's graph is built, used and freed.
+
+    Examples
+    --------
+    >>> networks = AutogradNetworks(nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)))
+    >>> theta = networks.over(torch.zeros(12))
+    >>> found = networks.losses(theta, torch.ones(1, 2), torch.tensor([0]), out=None)
+    >>> found.exp()  # of two classes
+    tensor([2.])
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -313,7 +355,20 @@ class _PreparedPass(NamedTuple):
 
 
 class DenseNetworks(Networks):
-    """ReLU perceptrons with derivatives by hand; small activations are kept, not computed anew."""
+    """ReLU perceptrons with derivatives by hand; small activations are kept, not computed anew.
+
+    Examples
+    --------
+    >>> DenseNetworks.knows(nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2)))
+    True
+    >>> DenseNetworks.knows(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)))
+    False
+    >>> networks = DenseNetworks(nn.Sequential(nn.Linear(2, 2)))
+    >>> theta, out = networks.over(torch.zeros(6)), networks.over(torch.empty(6))
+    >>> _ = networks.losses(theta, torch.ones(1, 2), torch.tensor([0]), out=out)
+    >>> out.parts[1]  # in the biases: probabilities less labels
+    tensor([[-0.5000,  0.5000]])
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)

@@ -57,6 +57,17 @@ class OuterStep(NamedTuple):
         Inner steps, and how many were differentiated.
     cost : float
         Arithmetic in inner gradients of one network; see `settings.Window.cost`.
+
+    Examples
+    --------
+    >>> from fragile_learning.distillation.models import MLP
+    >>> real = labelled(np.eye(4), [0, 1, 0, 1])
+    >>> config = DistillConfig(n_outer_steps=2, unroll=Unroll(mode="full", n_steps=6, window=6))
+    >>> steps: list[OuterStep] = []
+    >>> method = RatBptt(config, MLP((4,), widths=(8,), n_classes=2))
+    >>> _ = method.fit(real, rng=1, progress=lambda step, done: steps.append(done))
+    >>> [(done.n_steps, done.window, done.cost) for done in steps]
+    [(6, 6, 20.0), (6, 6, 20.0)]
     """
 
     loss: float
@@ -117,6 +128,15 @@ class DistillConfig:
     ------
     TypeError, ValueError
         Naming the field.
+
+    Examples
+    --------
+    >>> DistillConfig(images_per_class=10, unroll=Unroll(n_steps=200, window=60)).unroll.mode
+    'random-truncated'
+    >>> DistillConfig(images_per_class=10, inner_images_per_class=20)
+    Traceback (most recent call last):
+        ...
+    ValueError: inner_images_per_class must be an integer >= 1 and <= 10, got 20
     """
 
     images_per_class: int = 1

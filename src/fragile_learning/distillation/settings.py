@@ -71,6 +71,12 @@ class Window(NamedTuple):
         Steps of the run, N.
     window : int
         Its last steps, M of them, through which the gradient goes.
+
+    Examples
+    --------
+    >>> whole, part = Window(n_steps=40, window=40), Window(n_steps=40, window=12)
+    >>> whole.cost(256, 10), part.cost(256, 10)
+    (145.6, 89.6)
     """
 
     n_steps: int

@@ -281,6 +281,16 @@ def simulate_meta_gradients(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> problem = dict(outer_hessian=[[1.0]], target=[1.0], start=[0.0], data=[0.0])
+    >>> rule = dict(rule="truncated", learning_rate=1.0, n_steps=3, window=2)
+    >>> found = simulate_meta_gradients(
+    ...     [[0.5]], **problem, **rule, start_std=[2.0], n_replicates=1000, rng=1
+    ... )
+    >>> found.shape, bool(abs(found.mean() + 0.75) < 0.03)  # -0.75 from 0, the mean start
+    ((1000, 1), True)
     """
     generator = as_generator(rng)
     count = whole_number("n_replicates", n_replicates)
@@ -549,6 +559,11 @@ def adam_independent(
     ------
     TypeError, ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> adam_independent(learning_rate=0.02, eps=1e-4, step=1, n_directions=2, rng=1)
+    (1.0638460692450107, 0.0)
     """
     t = whole_number("step", step)
     count = whole_number("n_directions", n_directions, minimum=2)
@@ -581,6 +596,13 @@ class MlpRun(NamedTuple):
         Weights at the end.
     n_multiplications : int
         Multiply-adds of all matrix products.
+
+    Examples
+    --------
+    >>> how = dict(optimizer="sgd", learning_rate=0.5, n_steps=0, window=0)
+    >>> run = mlp_run(np.zeros(4), [1, 2], [[1.0]], [0], [[1.0]], [0], **how)
+    >>> round(run.outer_loss, 6), run.gradient, run.end  # ln 2: nothing was learned
+    (0.693147, array([[0.]]), array([0., 0., 0., 0.]))
     """
 
     outer_loss: float
@@ -796,6 +818,18 @@ def mlp_run(
     Notes
     -----
     The derivative of ReLU is taken as 0 at 0, that of a root at 0 as 0.
+
+    Examples
+    --------
+    >>> how = dict(optimizer="sgd", learning_rate=0.5, n_steps=3, window=3)
+    >>> rest = [0], [[1.0]], [0]  # the label, and a real image with its own
+    >>> run = mlp_run(np.zeros(4), [1, 2], [[1.0]], *rest, **how)
+    >>> up, down = (
+    ...     mlp_outer_loss(np.zeros(4), [1, 2], [[x]], *rest, **how, frozen=[[1.0]])
+    ...     for x in (1.0001, 0.9999)
+    ... )
+    >>> np.allclose(run.gradient, (up - down) / 0.0002)
+    True
     """
     choice("optimizer", optimizer, OPTIMIZERS)
     rate = real_number("learning_rate", learning_rate, minimum=0.0, open_minimum=True)
@@ -850,6 +884,16 @@ def mlp_outer_loss(
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> how = dict(optimizer="sgd", learning_rate=0.5, n_steps=3, window=1)
+    >>> args = np.zeros(4), [1, 2], [[1.0]], [0], [[1.0]], [0]
+    >>> same = mlp_outer_loss(*args, **how, frozen=[[1.0]])
+    >>> same == mlp_run(*args, **how).outer_loss
+    True
+    >>> mlp_outer_loss(*args, **how, frozen=[[0.0]]) > same  # the first two steps saw nothing
+    True
     """
     examples = [
         ("images", images, labels),

@@ -87,7 +87,23 @@ RULES = ("full", "truncated", "random", "random-truncated")
 
 
 class GradientMoments(NamedTuple):
-    """Mean, shape (d,), and covariance, shape (d, d), of a meta-gradient."""
+    """Mean, shape (d,), and covariance, shape (d, d), of a meta-gradient.
+
+    Examples
+    --------
+    >>> found = quadratic_gradient_moments(
+    ...     hessian=[1.0],
+    ...     outer_hessian=[1.0],
+    ...     target=[1.0],
+    ...     start=[0.0],
+    ...     data=[0.0],
+    ...     learning_rate=0.5,
+    ...     start_covariance=[1.0],
+    ...     windows=window_pairs("full", 2, 2),
+    ... )
+    >>> found.mean, found.covariance  # of 3/4 (start / 4 - 1)
+    (array([-0.75]), array([[0.03515625]]))
+    """
 
     mean: Array
     covariance: Array
@@ -103,6 +119,11 @@ class Costs(NamedTuple):
         Forward and backward to the weights.
     window : int
         A gradient, and the product of its derivative to weights and inputs with a vector.
+
+    Examples
+    --------
+    >>> perceptron_costs([64, 64, 10])
+    Costs(forward=4736, gradient=10112, window=30336)
     """
 
     forward: int

@@ -52,6 +52,14 @@ class Mean(NamedTuple):
     ----------
     value, low, high : float
         With one observation the interval is the whole line.
+
+    Examples
+    --------
+    >>> found = Mean.of([0.8, 0.9, 0.85])
+    >>> round(found.value, 4), found.low < 0.8, found.high > 0.9
+    (0.85, True, True)
+    >>> Mean.of([0.8])  # of one, nothing is known
+    Mean(value=0.8, low=-inf, high=inf)
     """
 
     value: float

@@ -143,6 +143,14 @@ def derivatives_point(
     """Relative differences between modes of the meta-gradient, and to finite differences.
 
     See `training.compare_derivatives`.
+
+    Examples
+    --------
+    >>> rows = derivatives_point(
+    ...     replicate=0, optimiser="SGD", n_steps=2, windows=(1, 2), rng=np.random.default_rng(1)
+    ... )
+    >>> len(rows), max(row["difference"] for row in rows) < 1e-6
+    (10, True)
     """
     del replicate  # in the random stream
     rates = {"SGD": 0.2, "momentum": 0.1, "Adam": 0.05}
@@ -210,6 +218,25 @@ def variance_point(
     One row for each of ``windows``, with the same networks. The distilled set is that of RaT-BPTT
     with ``set_units`` and ``set_seed``, the same for all blocks; real images are those that it
     started from. A block has networks and an outer batch of its own.
+
+    Examples
+    --------
+    >>> rows = variance_point(
+    ...     network="MLP",
+    ...     optimiser="Adam",
+    ...     eps=1e-8,
+    ...     data="real",
+    ...     block=0,
+    ...     n_networks=8,
+    ...     windows=(4, 5),
+    ...     n_steps=5,
+    ...     learning_rate=0.02,
+    ...     set_units=100.0,
+    ...     set_seed=1,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [row["window"] for row in rows], rows[1]["variance"] > rows[0]["variance"]
+    ([4, 5], True)
     """
     del block  # in the random stream
     training = _training()
@@ -284,6 +311,23 @@ def methods_point(
 
     ``norm_ratio`` is the largest over the median norm of the meta-gradient in as many outer steps
     as BPTT has in the budget: rules are compared over the same number. NaN for real images.
+
+    Examples
+    --------
+    >>> sizes = dict(n_test=300, n_images=10, n_networks=1, outer_batch=50, n_evaluated=2)
+    >>> inner = dict(n_steps=20, window=5, learning_rate=0.02, outer_rate=0.05)
+    >>> row = methods_point(
+    ...     data="digits",
+    ...     method="RaT-BPTT",
+    ...     repair="none",
+    ...     replicate=0,
+    ...     budget=400.0,
+    ...     **sizes,
+    ...     **inner,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> row["units"] <= 400.0, row["accuracy"] > 0.3
+    (True, True)
     """
     del replicate  # in the random stream
     training = _training()
@@ -330,6 +374,21 @@ def norms_point(
     """Norm of the meta-gradient in each outer step that BPTT has in the budget too; digits.
 
     Before clipping. The runs are those of `methods_point` with the same budget and replicate.
+
+    Examples
+    --------
+    >>> rows = norms_point(
+    ...     replicate=0,
+    ...     rule="RaT-BPTT",
+    ...     repair="none",
+    ...     budget=500.0,
+    ...     outer_rate=0.05,
+    ...     n_networks=1,
+    ...     n_test=300,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [row["outer_step"] for row in rows], min(row["norm"] for row in rows) > 0.0
+    ([1, 2, 3], True)
     """
     del replicate  # in the random stream
     setting = _digits(outer_rate=outer_rate, n_networks=n_networks)
@@ -361,7 +420,27 @@ def convnet_point(
     n_evaluated: int,
     rng: np.random.Generator,
 ) -> Row:
-    """Accuracy of new ConvNets of depth 2, by rule."""
+    """Accuracy of new ConvNets of depth 2, by rule.
+
+    Examples
+    --------
+    >>> sizes = dict(
+    ...     n_per_class=1, n_test=100, n_networks=1, outer_batch=20, width=4, n_evaluated=1
+    ... )
+    >>> inner = dict(n_steps=5, window=2, learning_rate=5e-3, outer_rate=0.02)
+    >>> row = convnet_point(
+    ...     rule="RaT-BPTT",
+    ...     repair="none",
+    ...     replicate=0,
+    ...     data="digits",
+    ...     budget=30.0,
+    ...     **sizes,
+    ...     **inner,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> 0.0 <= row["accuracy"] <= 1.0
+    True
+    """
     del replicate  # in the random stream
     setting = _setting(
         architecture="ConvNet",
@@ -408,6 +487,23 @@ def subsets_point(
     The set has ``whole`` images per class. For each of ``sizes``: ``n_draws`` parts at random, as
     many of each class, and as many random real sets; and one set of that size that was distilled
     directly. Every set was distilled with the same budget.
+
+    Examples
+    --------
+    >>> rows = subsets_point(
+    ...     replicate=0,
+    ...     whole=2,
+    ...     sizes=(1,),
+    ...     n_draws=2,
+    ...     budget=200.0,
+    ...     outer_rate=0.05,
+    ...     n_networks=1,
+    ...     n_test=300,
+    ...     n_evaluated=1,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [(row["kind"], row["n_per_class"]) for row in rows[:3]], len(rows)
+    ([('distilled', 2), ('distilled', 1), ('subset', 1)], 6)
     """
     del replicate  # in the random stream
     training = _training()
@@ -476,6 +572,24 @@ def boost_point(
     ``blocks`` are numbers of images per class. A stage has ``budget``; the direct set of the size
     of the first j blocks has that of j stages. The first stage is the same for all, and is the
     direct set of its size.
+
+    Examples
+    --------
+    >>> rows = boost_point(
+    ...     replicate=0,
+    ...     block_rates=(0.0, 1.0),
+    ...     blocks=(1, 1),
+    ...     budget=200.0,
+    ...     outer_rate=0.05,
+    ...     n_networks=1,
+    ...     n_test=300,
+    ...     n_evaluated=1,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [(row["block_rate"], row["n_per_class"]) for row in rows]
+    [(0.0, 1), (0.0, 2), (1.0, 1), (1.0, 2)]
+    >>> rows[0]["accuracy"] == rows[0]["direct"]  # the first block did not move
+    True
     """
     del replicate  # in the random stream
     training = _training()
@@ -542,6 +656,24 @@ def selection_point(
     Digits: ``n_held_out`` for validation, as many for the test, as many fresh ones; RaT-BPTT.
     ``mean_seen`` and ``mean_fresh`` are means over all candidates. All candidates teach the same
     new networks.
+
+    Examples
+    --------
+    >>> rows = selection_point(
+    ...     replicate=0,
+    ...     n_checkpoints=2,
+    ...     lengths=(10, 20),
+    ...     budget=300.0,
+    ...     outer_rate=0.05,
+    ...     n_networks=1,
+    ...     n_held_out=200,
+    ...     n_evaluated=1,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [row["chosen_on"] for row in rows], [row["n_candidates"] for row in rows]
+    (['validation', 'test'], [4, 4])
+    >>> all(row["accuracy_seen"] >= row["mean_seen"] for row in rows)  # the best of four
+    True
     """
     del replicate  # in the random stream
     training = _training()
@@ -613,6 +745,25 @@ def transfer_point(
     One image per class. Targets learn by Adam with the learning rate of the same place in
     ``rates``; the training length is chosen on the validation images, for the distilled and for
     the random real images that it started from alike.
+
+    Examples
+    --------
+    >>> sizes = dict(n_validation=100, n_test=200, n_networks=1, outer_batch=50, n_evaluated=1)
+    >>> inner = dict(n_steps=10, window=5, learning_rate=0.02, outer_rate=0.05)
+    >>> rows = transfer_point(
+    ...     replicate=0,
+    ...     data="digits",
+    ...     source="MLP",
+    ...     targets=("MLP", "deeper MLP"),
+    ...     rates=(0.02, 0.02),
+    ...     lengths=(10, 20),
+    ...     budget=100.0,
+    ...     **sizes,
+    ...     **inner,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [row["target"] for row in rows], min(row["random_real"] for row in rows) > 0.1
+    (['MLP', 'deeper MLP'], True)
     """
     del replicate  # in the random stream
     training = _training()

@@ -143,6 +143,15 @@ def methods_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = methods_figure(archived("methods"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['digits', 'digits, pixels in [0, 1]', 'Fashion-MNIST at 14 × 14']
+    >>> plt.close(figure)
     """
     order = [name for name in _DATA if (table["data"] == name).any()]
     figure, axes_list = panels(len(order), 3.7)
@@ -164,6 +173,15 @@ def convnet_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = convnet_figure(archived("convnet"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['1 per class']
+    >>> plt.close(figure)
     """
     named = table.rename(columns={"rule": "method"})
     counts = sorted(set(named["n_per_class"]))
@@ -186,6 +204,15 @@ def norms_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = norms_figure(archived("norms"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['T-BPTT', 'BPTT', 'R-BPTT', 'RaT-BPTT']
+    >>> plt.close(figure)
     """
     order = [name for name in _RULES if (table["rule"] == name).any()]
     figure, axes_list = panels(len(order), 2.1)
@@ -223,6 +250,15 @@ def variance_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = variance_figure(archived("variance"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['perceptron, digits', 'ConvNet, Fashion-MNIST']
+    >>> plt.close(figure)
     """
     names = sorted(set(table["network"]), reverse=True)
     figure, axes_list = panels(len(names), 3.6)
@@ -279,6 +315,15 @@ def subsets_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = subsets_figure(archived("subsets"))
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['distilled directly', 'random part of a larger set', 'random real images']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     means = (
@@ -306,6 +351,15 @@ def boost_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = boost_figure(archived("boost"))
+    >>> figure.axes[0].get_legend_handles_labels()[1][-1]
+    'distilled directly'
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.8)
     frame = _percent(table, "accuracy", "direct")
@@ -333,6 +387,15 @@ def selection_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = selection_figure(archived("selection"))
+    >>> figure.axes[0].get_legend_handles_labels()[1]
+    ['chosen on test images', 'chosen on validation images', 'nothing lost']
+    >>> plt.close(figure)
     """
     figure, (axes,) = panels(1, 3.6)
     looks: dict[str, dict[str, Any]] = {
@@ -367,6 +430,15 @@ def transfer_figure(table: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from fragile_learning.distillation.experiments import archived
+    >>> figure = transfer_figure(archived("transfer"))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['distilled with: MLP', 'distilled with: ConvNet']
+    >>> plt.close(figure)
     """
     sources = list(dict.fromkeys(table["source"]))
     figure, axes_list = panels(len(sources), 2.9)
@@ -418,6 +490,15 @@ def distilled_images_figure(
     ------
     TypeError, ValueError
         If the shapes do not fit together, a pixel is not finite, or a class has no name.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> images = np.random.default_rng(1).normal(size=(4, 8, 8))
+    >>> figure = distilled_images_figure(images, [1, 0, 1, 0], names=["shirt", "shoe"], columns=2)
+    >>> [axes.get_title() for axes in figure.axes]
+    ['shirt', 'shirt', 'shoe', 'shoe']
+    >>> plt.close(figure)
     """
     import matplotlib.pyplot as plt
 

@@ -82,7 +82,14 @@ def _torch_rng(rng: Rng) -> torch.Generator:
 
 
 class Problem(NamedTuple):
-    """A data set in three parts that share no image."""
+    """A data set in three parts that share no image.
+
+    Examples
+    --------
+    >>> parts = problem("digits", n_validation=100, n_test=300, seed=1)
+    >>> [len(part.images) for part in parts], parts.shape
+    ([1397, 100, 300], (1, 8, 8))
+    """
 
     train: LabelledImages
     validation: LabelledImages
@@ -129,6 +136,14 @@ def problem(data: str, *, n_validation: int, n_test: int, seed: int) -> Problem:
     ------
     ValueError
         If the data set is unknown, or has not that many images.
+
+    Examples
+    --------
+    >>> train, validation, test = problem("digits", n_validation=100, n_test=300, seed=1)
+    >>> [len(part.labels) for part in (train, validation, test)]
+    [1397, 100, 300]
+    >>> bool(abs(train.images.std() - 1.0) < 0.01), train.images.shape[1:]
+    (True, (1, 8, 8))
     """
     choice("data", data, DATA)
     pixels, labels, n_train = _pictures("fashion-mnist" if data == "fashion" else "digits")
@@ -174,6 +189,14 @@ def real_images(train: LabelledImages, n_per_class: int, *, kind: str, rng: Rng)
     ------
     ValueError
         If an argument is out of range, or a class has too few images.
+
+    Examples
+    --------
+    >>> train = problem("digits", n_validation=0, n_test=500, seed=1).train
+    >>> real_images(train, 2, kind="random real", rng=1).images.shape
+    (20, 1, 8, 8)
+    >>> real_images(train, 1, kind="class means", rng=1).classes
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     choice("kind", kind, BASELINES)
     if kind == "random real":
@@ -200,6 +223,13 @@ def network(name: str, shape: Sequence[int], *, width: int = 16) -> nn.Module:
     Returns
     -------
     torch.nn.Module
+
+    Examples
+    --------
+    >>> sum(p.numel() for p in network("MLP", (1, 8, 8)).parameters())
+    4810
+    >>> network("ConvNet", (1, 8, 8), width=4)(torch.zeros(3, 1, 8, 8)).shape
+    torch.Size([3, 10])
     """
     choice("name", name, ARCHITECTURES)
     if name == "ConvNet":
@@ -234,6 +264,21 @@ class Setting:
         Threshold of the repair "guard".
     width : int
         Of a convolutional network.
+
+    Examples
+    --------
+    >>> setting = Setting(
+    ...     architecture="MLP",
+    ...     n_steps=40,
+    ...     window=12,
+    ...     learning_rate=0.02,
+    ...     outer_rate=0.02,
+    ...     n_networks=8,
+    ... )
+    >>> setting.config(rule="BPTT", units=25_000.0).unroll.draw(rng=1)
+    Window(n_steps=40, window=40)
+    >>> setting.config(rule="BPTT", repair="skip first", units=25_000.0).unroll.draw(rng=1)
+    Window(n_steps=40, window=39)
     """
 
     architecture: str
@@ -311,6 +356,23 @@ def distil(
     Returns
     -------
     DistilledSet
+
+    Examples
+    --------
+    >>> train = problem("digits", n_validation=0, n_test=500, seed=1).train
+    >>> setting = Setting(
+    ...     architecture="MLP",
+    ...     n_steps=10,
+    ...     window=5,
+    ...     learning_rate=0.02,
+    ...     outer_rate=0.05,
+    ...     n_networks=1,
+    ...     outer_batch=100,
+    ... )
+    >>> start = real_images(train, 1, kind="random real", rng=1)
+    >>> found = distil(train, start, setting, rule="T-BPTT", units=100.0, rng=1)
+    >>> found.history["cost"]  # 5 plain steps, 5 that cost three, 100 / 10 for real images
+    array([30., 30., 30.])
     """
     config = setting.config(rule=rule, repair=repair, units=units)
     method = RatBptt(config, setting.module(train.images.shape[1:]))
@@ -340,6 +402,23 @@ def checkpoints(
     Returns
     -------
     list of DistilledSet
+
+    Examples
+    --------
+    >>> train = problem("digits", n_validation=0, n_test=500, seed=1).train
+    >>> setting = Setting(
+    ...     architecture="MLP",
+    ...     n_steps=10,
+    ...     window=5,
+    ...     learning_rate=0.02,
+    ...     outer_rate=0.05,
+    ...     n_networks=1,
+    ...     outer_batch=100,
+    ... )
+    >>> start = real_images(train, 1, kind="random real", rng=1)
+    >>> early, late = checkpoints(train, start, setting, rule="T-BPTT", units=[60.0, 120.0], rng=1)
+    >>> np.array_equal(late.history["loss"][:2], early.history["loss"]), len(late.history["loss"])
+    (True, 4)
     """
     module = setting.module(train.images.shape[1:])
     with tempfile.TemporaryDirectory() as folder:
@@ -390,6 +469,24 @@ def gradient_variances(
     -------
     ndarray, shape (len(windows),)
         Unbiased sample variances.
+
+    Examples
+    --------
+    >>> real = problem("digits", n_validation=0, n_test=500, seed=1).train
+    >>> means = baselines.class_means(real)
+    >>> found = gradient_variances(
+    ...     torch.tensor(means.images),
+    ...     torch.tensor(means.classes),
+    ...     labelled(real.images[:100], real.labels[:100]),
+    ...     MLP((1, 8, 8), widths=(16,)),
+    ...     optimizer=InnerOptimizer(kind="adam", learning_rate=0.02),
+    ...     n_steps=5,
+    ...     windows=[4, 5],
+    ...     n_networks=16,
+    ...     rng=1,
+    ... )
+    >>> bool(found[1] > found[0])  # the second window has the first step of Adam in it
+    True
     """
     whole_number("n_networks", n_networks, minimum=2)
     module = module.to(images.dtype)
@@ -434,6 +531,14 @@ def compare_derivatives(
     -------
     list of dict
         window, mode, against and difference: the largest entry's, over the gradient's largest.
+
+    Examples
+    --------
+    >>> rows = compare_derivatives(
+    ...     optimizer=InnerOptimizer(kind="sgd", learning_rate=0.2), n_steps=2, windows=[2], rng=1
+    ... )
+    >>> [row["mode"] for row in rows], max(row["difference"] for row in rows) < 1e-6
+    (['adjoint', 'graph', 'forward', 'checkpointed', 'K networks'], True)
     """
     draws = as_generator(rng)
     module = MLP((3,), widths=(4,), n_classes=2).double()

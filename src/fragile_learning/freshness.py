@@ -178,6 +178,14 @@ class Difference(NamedTuple):
         of rows differ.
     column : str
         Where it is; empty if nothing differs.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"n": [1, 2], "risk": [0.5, 0.25]})
+    >>> largest_difference(table, table[1:], ["n"])
+    Difference(relative=0.0, column='')
+    >>> largest_difference(table, pd.DataFrame({"n": [2, 2], "risk": [0.25, 0.25]}), ["n"])
+    Difference(relative=inf, column='n')
     """
 
     relative: float
@@ -308,6 +316,25 @@ class Confirmation:
     ------
     TypeError, ValueError
         If a field makes no sense, or the difference exceeds the tolerance.
+
+    Examples
+    --------
+    >>> found = Confirmation(
+    ...     name="demo/coins",
+    ...     table_sha256="0" * 64,
+    ...     code_hash="1" * 64,
+    ...     n_points=2,
+    ...     of_points=10,
+    ...     largest_relative_difference=1e-13,
+    ...     tolerance=EXACT,
+    ...     date="2026-11-25",
+    ...     device="a laptop",
+    ...     source_revision="unknown",
+    ... )
+    >>> dataclasses.replace(found, largest_relative_difference=1e-3)
+    Traceback (most recent call last):
+        ...
+    ValueError: largest_relative_difference must be finite and >= 0 and <= 1e-09, got 0.001
     """
 
     name: str
@@ -361,6 +388,26 @@ def write_confirmation(path: Path | str, confirmation: Confirmation) -> None:
     path : path
         The CSV file.
     confirmation : Confirmation
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> found = Confirmation(
+    ...     name="demo/coins",
+    ...     table_sha256="0" * 64,
+    ...     code_hash="1" * 64,
+    ...     n_points=2,
+    ...     of_points=10,
+    ...     largest_relative_difference=0.0,
+    ...     tolerance=EXACT,
+    ...     date="2026-11-25",
+    ...     device="a laptop",
+    ...     source_revision="unknown",
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_confirmation(Path(folder) / "coins.csv", found)
+    ...     read_confirmation(Path(folder) / "coins.csv") == found
+    True
     """
     content = {"format": FORMAT, **dataclasses.asdict(confirmation)}
     text = json.dumps(
@@ -384,6 +431,14 @@ def read_confirmation(path: Path | str) -> Confirmation | None:
     ------
     TableError
         If it is damaged or edited; the file is kept.
+
+    Examples
+    --------
+    >>> read_confirmation("no-such-table.csv") is None
+    True
+    >>> found = read_confirmation(archive_path("full", "regression/chains"))
+    >>> found is None or found.largest_relative_difference <= found.tolerance
+    True
     """
     file = confirmation_path(path)
     if not file.is_file():
@@ -454,6 +509,15 @@ class TableState(NamedTuple):
         None if there is no table.
     confirmation : Confirmation or None
         The one that makes it fresh, or an older one.
+
+    Examples
+    --------
+    >>> from fragile_learning.regression.experiments import experiment
+    >>> state = table_state(experiment("projections"))
+    >>> state.name, state.is_stale == bool(state.reasons)
+    ('regression/projections', True)
+    >>> TableState("demo/coins", ("there is no table",), None, None).is_stale
+    True
     """
 
     name: str

@@ -119,6 +119,25 @@ class Overview:
     ------
     ValueError
         If there are too many curves or ticks, or a text is empty.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> found = Overview(
+    ...     (Curve("clean", [1, 10], [0.1, 0.01], "real", at=(10, 0.02)),),
+    ...     x_label="samples",
+    ...     y_label="error",
+    ...     x_ticks=((1, "1"), (10, "10")),
+    ...     y_ticks=((0.01, "0.01"), (0.1, "0.1")),
+    ...     alt="Ten times the samples, a tenth of the error.",
+    ...     log="xy",
+    ... )
+    >>> [curve.label for curve in found.curves]
+    ['clean']
+    >>> replace(found, alt="")
+    Traceback (most recent call last):
+        ...
+    ValueError: alt must not be empty, got ''
     """
 
     curves: tuple[Curve, ...]

@@ -53,6 +53,13 @@ class ChainAnswer(NamedTuple):
     best_ridge, best_risk : float
         The student's best ridge and its risk there; ``inf`` and ``signal`` if predicting zero is
         best.
+
+    Examples
+    --------
+    >>> answer = chain_answer(**EXAMPLE)
+    >>> total = answer.bias + answer.variance + answer.generator_noise
+    >>> bool(np.isclose(answer.risk, total)), answer.best_risk <= answer.risk
+    (True, True)
     """
 
     risk: float

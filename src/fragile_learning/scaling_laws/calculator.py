@@ -48,6 +48,12 @@ class MemoryAnswer(NamedTuple):
         Real samples that the student of a chain has in effect, and its error.
     doubling_generation : float
         See `doubling_generation`.
+
+    Examples
+    --------
+    >>> answer = memory_answer(**EXAMPLE)
+    >>> answer.clean_error < answer.mix_error, answer.stop < answer.recovery
+    (True, True)
     """
 
     clean_error: float

@@ -55,6 +55,14 @@ class MixtureAnswer(NamedTuple):
     admissible : float
         Synthetic fraction below which that happens after ``n_target`` samples only, see
         `admissible_fraction`.
+
+    Examples
+    --------
+    >>> answer = mixture_answer(**EXAMPLE)
+    >>> bool(np.isclose(answer.risk, answer.bias + answer.variance + answer.collapse))
+    True
+    >>> answer.clean_risk < answer.risk, answer.floor <= answer.limit_risk
+    (True, True)
     """
 
     risk: float

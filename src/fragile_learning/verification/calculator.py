@@ -49,6 +49,14 @@ class VerifierAnswer(NamedTuple):
     needed : float
         Generated examples with which the one-shot student comes within a percentage point of it,
         see `generated_for_gap`.
+
+    Examples
+    --------
+    >>> answer = verifier_answer(**EXAMPLE)
+    >>> EXAMPLE["error_rate"] < answer.breakdown_point, answer.accuracy < answer.bayes_accuracy
+    (True, True)
+    >>> answer.selected_error_rate < EXAMPLE["error_rate"]
+    True
     """
 
     breakdown_point: float

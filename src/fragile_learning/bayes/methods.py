@@ -410,6 +410,14 @@ def hmc_run(setting: Setting, seed: int) -> HmcResult:
     Notes
     -----
     In weights whitened by the prior, with trajectories of length pi / 2.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> few = replace(DIGITS_QUICK, n_warmup=10, n_draws=8, max_steps=2, n_epochs=2)
+    >>> found = hmc_run(few, 0)
+    >>> found.draws.shape[:2] == (few.n_chains, few.n_draws)
+    True
     """
     given = problem(setting, seed)
     stds = given.prior.standard_deviations(given.network, device=setting.device)

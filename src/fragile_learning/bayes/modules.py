@@ -365,6 +365,16 @@ def load_cifar10(
         If a batch is missing.
     ValueError
         If a file is not such a batch. Nothing in a file is executed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> batch = {b"data": np.zeros((2, 3072), dtype=np.uint8), b"labels": [3, 5]}
+    >>> with TemporaryDirectory() as folder:  # in place of the data set's own folder
+    ...     _ = (Path(folder) / "test_batch").write_bytes(pickle.dumps(batch))
+    ...     images, labels = load_cifar10(folder, train=False)
+    >>> images.shape, labels
+    ((2, 3, 32, 32), array([3, 5]))
     """
     names = [f"data_batch_{i}" for i in range(1, 6)] if train else ["test_batch"]
     images, labels = [], []

@@ -245,7 +245,24 @@ def verdicts_point(
     radii: tuple[float, ...],
     rng: np.random.Generator,
 ) -> list[Row]:
-    """Robust accuracy of one posterior under attacks from a naive to a tempered one."""
+    """Robust accuracy of one posterior under attacks from a naive to a tempered one.
+
+    Examples
+    --------
+    >>> sizes = dict(
+    ...     width=4, n_train=20, n_chains=2, n_warmup=2, n_draws=2, n_leapfrog=2, n_samples=2
+    ... )
+    >>> rows = verdicts_point(
+    ...     replicate=0,
+    ...     size="quick",
+    ...     temperature=100.0,
+    ...     radii=(0.1,),
+    ...     **sizes,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> [row["attack"] for row in rows[-2:]]
+    ['PGD, margin in the log domain', 'PGD, tempered margin']
+    """
     pitfalls, attacks = _room("pitfalls"), _room("attacks")
     start, chain, attack = _seeds(rng, 3)
     given = _room("methods").problem(_fashion(size), replicate)
@@ -540,6 +557,13 @@ def kl_weights_point(
 
     Adding the whole divergence to the loss of each of N / B batches gives it that weight.
     ``mean_std`` is the mean posterior standard deviation in units of the prior's.
+
+    Examples
+    --------
+    >>> sizes = dict(size="quick", radius=0.1, n_steps=2, n_epochs=1)
+    >>> row = kl_weights_point(replicate=0, kl_weight=1.0, **sizes, rng=np.random.default_rng(1))
+    >>> row["robust"] <= row["clean"]
+    True
     """
     approximations, pitfalls, methods = (
         _room("approximations"),

@@ -52,30 +52,36 @@ class GoldenError(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """A tolerance of its own for some names of a page, and the reason for it.
+    """A tolerance of its own for some places of a page, and the reason for it.
 
     Attributes
     ----------
     page : str
         Regular expression for the page, such as ``collapse/.*``.
-    name : str
-        Regular expression for the whole name of a value, table or output.
+    place : str
+        Regular expression for all of a value's or output's name, or a table's with the row and the
+        quoted heading of the column.
     relative, absolute : float
         Allowed difference, relative to the archived number, or absolute: the largest that is
         allowed counts. It holds for integers too.
     reason : str
+    words : bool
+        Whether words may differ as well: a verdict on what was trained on this page.
     """
 
     page: str
-    name: str
+    place: str
     relative: float
     absolute: float
     reason: str
+    words: bool = False
 
-    def covers(self, page: str, name: str) -> bool:
-        """Whether the rule is for this name."""
-        return bool(re.fullmatch(self.page, page) and re.fullmatch(self.name, name))
+    def covers(self, page: str, place: str) -> bool:
+        """Whether the rule is for this place."""
+        return bool(re.fullmatch(self.page, page) and re.fullmatch(self.place, place))
 
+
+_TRAINED = "Networks are trained on this page."
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -87,10 +93,40 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "distillation/dataset_distillation",
-        "printed.*",
+        "printed 4",
         relative=0.0,
         absolute=1e-8,
         reason="A printed loss is zero but for rounding.",
+    ),
+    Rule(
+        "distillation/dataset_distillation",
+        "printed",
+        relative=0.0,
+        absolute=0.02,
+        reason=f"{_TRAINED} On another processor's instructions 0.948 became 0.940.",
+    ),
+    Rule(
+        "distillation/dataset_distillation",
+        "printed 5",
+        relative=0.5,
+        absolute=0.0,
+        reason=f"{_TRAINED} The largest of norms with a heavy tail: 3.9 became 2.4 elsewhere.",
+    ),
+    Rule(
+        "robustness/bayesian_networks",
+        "(table (Accuracy that weak attacks|Diagnostics of this page)|printed [23]).*",
+        relative=0.15,
+        absolute=0.1,
+        reason=f"{_TRAINED} Chains are chaotic: other rounding gives other draws of the same law, "
+        "and a share of 200 images has a standard error of .03.",
+    ),
+    Rule(
+        "(robustness/bayesian_networks|distillation/dataset_distillation)",
+        "table Claims .* 'live'",
+        relative=0.0,
+        absolute=0.0,
+        reason=f"{_TRAINED} Few replicates decide today, and may not on another processor.",
+        words=True,
     ),
     Rule(
         "collapse/scaling_laws",
@@ -294,6 +330,8 @@ def differing(archived: str, found: str, rule: Rule | None = None) -> str | None
         return None
     between, old = _split(archived)
     other, new = _split(found)
+    if rule is not None and rule.words:
+        return None
     if [t.split() for t in between] != [t.split() for t in other]:
         return f"{archived!r} became {found!r}"
     for before, after in zip(old, new, strict=True):
@@ -303,8 +341,8 @@ def differing(archived: str, found: str, rule: Rule | None = None) -> str | None
     return None
 
 
-def _rule(page: str, name: str) -> Rule | None:
-    return next((rule for rule in RULES if rule.covers(page, name)), None)
+def _rule(page: str, place: str) -> Rule | None:
+    return next((rule for rule in RULES if rule.covers(page, place)), None)
 
 
 def compare(page: str, archived: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -312,7 +350,6 @@ def compare(page: str, archived: dict[str, Any], found: dict[str, Any]) -> list[
     faults = [f"{page}: {name}: is no longer there" for name in archived if name not in found]
     faults += [f"{page}: {name}: is new" for name in found if name not in archived]
     for name in archived.keys() & found.keys():
-        rule = _rule(page, name)
         before, after = archived[name], found[name]
         if isinstance(before, str) or isinstance(after, str):
             cells = [("", before, after)]
@@ -326,6 +363,7 @@ def compare(page: str, archived: dict[str, Any], found: dict[str, Any]) -> list[
                 for j in range(len(before[i]))
             ]
         for where, old, new in cells:
+            rule = _rule(page, f"{name}{where}")
             if not isinstance(old, str) or not isinstance(new, str):
                 faults.append(f"{page}: {name}: is of another kind")
             elif (difference := differing(old, new, rule)) is not None:

@@ -43,11 +43,22 @@ def test_every_archived_file_belongs_to_a_page():
     }
 
 
+def places(name, found):
+    if isinstance(found, str):
+        return [name]
+    return [f"{name} row {i} {head!r}" for i in range(len(found)) for head in found[0]]
+
+
 def test_every_rule_has_a_reason_and_covers_something():
     archived = {name: golden.read_archive(ROOT, name)["numbers"] for name in PAGES}
     for rule in golden.RULES:
         assert len(rule.reason) > 20
-        assert any(rule.covers(page, name) for page in archived for name in archived[page])
+        assert any(
+            rule.covers(page, place)
+            for page in archived
+            for name in archived[page]
+            for place in places(name, archived[page][name])
+        )
 
 
 # --- the net ----------------------------------------------------------------------------------
@@ -223,6 +234,16 @@ def test_a_rule_widens_its_names_and_no_others(monkeypatch):
     assert len(golden.compare("else/page", old, new)) == 2
     worse = {"value trained_loss": "0.560", "value other": "0.500"}
     assert len(golden.compare("part/page", old, worse)) == 1
+
+
+def test_a_rule_may_be_for_the_words_of_one_column(monkeypatch):
+    rule = golden.Rule("part/.*", "table T.* 'live'", 0.0, 0.0, "trained here", words=True)
+    monkeypatch.setattr(golden, "RULES", (rule,))
+    old = {"table T": [["archived", "live"], ["agrees", "agrees"]]}
+    new = {"table T": [["archived", "live"], ["differs", "inconclusive"]]}
+    assert golden.compare("part/page", old, new) == [
+        "part/page: table T: row 1 'archived' 'agrees' became 'differs'"
+    ]
 
 
 def test_the_copy_of_the_present_code_is_read(book):

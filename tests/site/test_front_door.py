@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import html
 import importlib.util
 import os
@@ -299,7 +298,7 @@ def test_a_chapter_read_to_its_end_is_light(open_page, chapter):
     )
     page.wait_for_load_state("networkidle")
     sizes = {
-        answer.url: on_the_way(answer)
+        answer.url: rendered.on_the_way(answer)
         for answer in answers
         if answer.url.startswith("http") and "/mathjax/" not in answer.url
     }
@@ -309,10 +308,3 @@ def test_a_chapter_read_to_its_end_is_light(open_page, chapter):
         assert figures <= len(pictures) < 1.5 * figures, "one picture of a figure, not two"
     heaviest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
     assert 100_000 < sum(sizes.values()) < HEAVIEST, heaviest
-
-
-def on_the_way(answer) -> int:
-    """Bytes of an answer when its text is compressed."""
-    body = answer.body()
-    text = re.search("text|javascript|json|svg", answer.headers.get("content-type", ""))
-    return len(gzip.compress(body) if text else body)

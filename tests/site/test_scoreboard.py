@@ -20,7 +20,7 @@ _spec.loader.exec_module(rendered)
 browser, site = rendered.browser, rendered.site
 
 PAGE = "book/synthesis/scoreboard.html"
-HEAVIEST = 2_000_000  # bytes, beside MathJax
+HEAVIEST = 2_000_000  # bytes on the way, beside MathJax
 READY = "document.querySelector('.fl-filters') && !document.querySelector('.fl-filters').hidden"
 SHOWN = "[...document.querySelectorAll('.fl-scoreboard tbody tr')].filter(r => !r.hidden)"
 # Contrast of a text with what is painted behind it, by the formula of WCAG 2.
@@ -275,8 +275,8 @@ def test_a_verdict_is_a_word(board, ledger):
 def test_the_page_is_light(browser, site):
     page = browser.new_page()
     sizes = {}
-    page.on("response", lambda r: sizes.__setitem__(r.url, len(r.body()) if r.ok else 0))
+    page.on("response", lambda r: sizes.__setitem__(r.url, rendered.on_the_way(r) if r.ok else 0))
     page.goto(f"{site}/{PAGE}", wait_until="networkidle")
     total = sum(size for url, size in sizes.items() if "mathjax" not in url)
     page.close()
-    assert 300_000 < total < HEAVIEST, json.dumps(sizes, indent=1)
+    assert 200_000 < total < HEAVIEST, json.dumps(sizes, indent=1)

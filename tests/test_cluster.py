@@ -330,16 +330,16 @@ def test_workers_with_another_package_are_refused(address, points, tmp_path, mon
 
 
 def test_workers_that_loaded_the_file_before_it_changed_are_refused(address, place, tmp_path):
-    module = place[0] / "changing.py"
+    module = place[0] / "changed_while_loaded.py"
     text = "def point(*, i, rng):\n    return {{'y': i + {}}}\n"
     module.write_text(text.format(1), encoding="utf-8")
     importlib.invalidate_caches()
-    changing = importlib.import_module("changing")
+    changing = importlib.import_module("changed_while_loaded")
     setting = {"seed": 1, "backend": "dask", "cluster": Cluster(address, timeout=PATIENCE)}
     assert run_sweep(changing.point, grid(i=range(8)), **setting)["y"].tolist() == [*range(1, 9)]
     module.write_text(text.format(1000), encoding="utf-8")
     importlib.reload(changing)
-    with pytest.raises(ClusterError, match="has another version of the module changing"):
+    with pytest.raises(ClusterError, match="has another version of the module changed_while"):
         run_sweep(changing.point, grid(i=range(8)), **setting)
 
 

@@ -80,7 +80,7 @@ def _unlearning(tables: Tables) -> Verdict:
         },
         decided=agrees or len(chain) >= _REPLICATES,
         measured=f"{_mean(lost)} of {chain[0].mean():.1f} lost; with real answers "
-        f"{_mean(control[0] - control[control.columns.max()])}",
+        f"{_mean(control[0] - control[min(4, control.columns.max())])}",
     )
 
 

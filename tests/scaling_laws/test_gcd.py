@@ -129,7 +129,7 @@ def test_expected_gcds_is_the_binomial_sum():
         chances = 6 / (np.pi * np.arange(1, 101)) ** 2
         expected = binom.sf(need - 1, sizes[..., None], chances).sum(axis=-1)
         np.testing.assert_allclose(expected_gcds(sizes, need), expected, rtol=1e-9, atol=1e-12)
-    assert float(expected_gcds(20_000, 20)) == pytest.approx(24.6, abs=0.05)  # the sheet's number
+    assert float(expected_gcds(20_000, 20)) == pytest.approx(24.6, abs=0.05)  # computed beforehand
     assert float(expected_gcds(10**9, 1)) == pytest.approx(100.0)
 
 

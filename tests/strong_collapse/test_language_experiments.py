@@ -30,7 +30,7 @@ def at_the_end(frame):
 
 
 def test_excess_of_bigrams_ends_on_the_floor(chains):
-    """The sheet's tolerance: 10 % from a fraction of 0.3 on, in the mean over replicates."""
+    """The tolerance: 10 % from a fraction of 0.3 on, in the mean over replicates."""
     last = at_the_end(chains)
     assert last["tokens"].max() == 1_200_000
     for fraction, group in last.groupby("synthetic_fraction"):

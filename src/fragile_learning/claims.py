@@ -387,7 +387,7 @@ def compare(
     """Compare simulated means with predictions.
 
     - *Exact* laws (``scale`` 0): each mean within ``z`` standard errors, ``z`` from a false-alarm
-      probability of 4e-8 for all entries together (25 such claims: below 1e-6).
+      probability of 4e-8 for all entries together; n such claims: at most n times that.
     - *Asymptotic* laws: as above, plus ``finite_size`` times the relative size of the first
       correction.
     - A simulation decides only if its standard errors are at most 3 % of the prediction.

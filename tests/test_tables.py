@@ -21,6 +21,7 @@ from fragile_learning.tables import (
     TableError,
     archive_path,
     canonical_json,
+    code_structure,
     configuration_hash,
     manifest_path,
     read_manifest,
@@ -402,6 +403,23 @@ def test_source_hash_counts_only_code(tmp_path):
     assert source_hash(tmp_path) != before
     with pytest.raises(FileNotFoundError, match="no Python file"):
         source_hash(tmp_path / "empty")
+
+
+def test_the_package_is_hashed_once_while_no_file_of_it_changes(monkeypatch, tmp_path):
+    file = tmp_path / "one.py"
+    file.write_text("x = 1", encoding="utf-8")
+    read = []
+    monkeypatch.setattr(tables, "__file__", str(tmp_path / "tables.py"))
+    monkeypatch.setattr(
+        tables, "code_structure", lambda text: read.append(text) or code_structure(text)
+    )
+    before = source_hash()
+    assert source_hash() == before == source_hash(tmp_path)
+    assert read == ["x = 1", "x = 1"]  # by the first, and by the one of a named folder
+    file.write_text("x = 12", encoding="utf-8")
+    assert source_hash() == source_hash(tmp_path) != before
+    (tmp_path / "two.py").write_text("", encoding="utf-8")
+    assert source_hash() == source_hash(tmp_path)
 
 
 def test_source_hash_is_the_same_in_every_python():

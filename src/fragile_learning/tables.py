@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import csv
 import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -182,12 +183,26 @@ def source_hash(root: Path | str | None = None) -> str:
     files = [folder] if folder.is_file() else sorted(folder.rglob("*.py"))
     if not files:
         raise FileNotFoundError(f"no Python file under {folder}")
+    by_name = {("" if f == folder else f.relative_to(folder).as_posix()): f for f in files}
+    named = tuple(sorted(by_name.items()))
+    if root is not None:
+        return _hash_of(named)
+    stats = [file.stat() for _, file in named]
+    return _package_hash(named, tuple((one.st_mtime_ns, one.st_size) for one in stats))
+
+
+def _hash_of(named: tuple[tuple[str, Path], ...]) -> str:
     digest = hashlib.sha256()
-    named = {("" if f == folder else f.relative_to(folder).as_posix()): f for f in files}
-    for name in sorted(named):
-        code = code_structure(named[name].read_text(encoding="utf-8"))
+    for name, file in named:
+        code = code_structure(file.read_text(encoding="utf-8"))
         digest.update(f"{name}\0{len(code)}\0{code}\0".encode())
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1)
+def _package_hash(named: tuple[tuple[str, Path], ...], _: tuple[tuple[int, int], ...]) -> str:
+    """Hash of the package, once while the times and sizes of its files are the same."""
+    return _hash_of(named)
 
 
 # --- where the archive is ---------------------------------------------------------------------

@@ -94,6 +94,7 @@ def test_a_table_of_other_code_is_stale_until_it_is_confirmed(archive):
     write_confirmation(path, of(manifest, table_sha256="3" * 64))  # of another table
     assert table_state(experiment).reasons == ("its code changed since 2026-11-25",)
     assert table_state(experiment).confirmation is None
+    assert confirmations([NAME]) == {}
     write_confirmation(path, of(manifest))
     assert not table_state(experiment).is_stale
     assert confirmations([NAME, "regression/projections"]) == {NAME: of(manifest)}
@@ -176,7 +177,8 @@ def test_a_confirmation_of_another_table_is_refused(archive):
         ({"tolerance": 0.0}, "tolerance must be"),
         ({"date": "26.11.2026"}, "date must be a day like '2026-11-25', got '26.11.2026'"),
         ({"code_hash": "1"}, "code_hash must be 64 hexadecimal digits, got '1'"),
-        ({"device": " "}, "device must be a text, got ' '"),
+        ({"table_sha256": "x" * 64}, "table_sha256 must be 64 hexadecimal digits, got 'xxx"),
+        ({"device": " "}, "device must not be empty, got ' '"),
         ({"name": "x"}, "name must have the form"),
     ],
 )

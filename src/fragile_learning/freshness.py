@@ -28,9 +28,12 @@ from fragile_learning.tables import (
     MissingTableError,
     TableError,
     archive_path,
+    checksum,
     configuration_hash,
     day,
+    filled_text,
     manifest_path,
+    read_manifest,
     read_table,
     table_name,
     write_atomically,
@@ -192,7 +195,9 @@ class Difference(NamedTuple):
     column: str
 
 
-def largest_difference(archived: pd.DataFrame, computed: pd.DataFrame, keys: list[str]) -> Any:
+def largest_difference(
+    archived: pd.DataFrame, computed: pd.DataFrame, keys: list[str]
+) -> Difference:
     """Compare the rows of one point with the same rows of the archived table.
 
     Parameters
@@ -351,9 +356,7 @@ class Confirmation:
     def __post_init__(self) -> None:
         table_name(self.name)
         for field in ("table_sha256", "code_hash"):
-            value = getattr(self, field)
-            if not isinstance(value, str) or len(value) != 64:
-                raise ValueError(f"{field} must be 64 hexadecimal digits, got {value!r}")
+            checksum(field, getattr(self, field))
         whole_number("n_points", self.n_points, minimum=1, maximum=self.of_points)
         real_number("tolerance", self.tolerance, minimum=0.0, open_minimum=True)
         real_number(
@@ -364,8 +367,7 @@ class Confirmation:
         )
         day("date", self.date)
         for field in ("device", "source_revision"):
-            if not isinstance(getattr(self, field), str) or not getattr(self, field).strip():
-                raise ValueError(f"{field} must be a text, got {getattr(self, field)!r}")
+            filled_text(field, getattr(self, field))
 
 
 def confirmation_path(path: Path | str) -> Path:
@@ -445,10 +447,10 @@ def read_confirmation(path: Path | str) -> Confirmation | None:
         return None
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        checksum = content.pop("sha256", None)
+        stated = content.pop("sha256", None)
         if content.get("format") != FORMAT:
             raise ValueError(f"not of the format {FORMAT!r}")
-        if checksum != configuration_hash(content):
+        if stated != configuration_hash(content):
             raise ValueError("its checksum does not hold (edited by hand?)")
         content.pop("format")
         found = Confirmation(**content)
@@ -471,7 +473,8 @@ def confirmations(names: Iterable[str], tier: str = "full") -> dict[str, Confirm
     Returns
     -------
     dict of str to Confirmation
-        Of those tables that have one, by name.
+        By name, of those tables that have one. A confirmation of an earlier table of that name
+        does not count.
 
     Raises
     ------
@@ -486,12 +489,19 @@ def confirmations(names: Iterable[str], tier: str = "full") -> dict[str, Confirm
     found: dict[str, Confirmation] = {}
     for name in names:
         try:
-            one = read_confirmation(archive_path(tier, name))
+            path = archive_path(tier, name)
+            one = _confirmation_of(path, read_manifest(path))
         except MissingTableError:
             continue
         if one is not None:
             found[name] = one
     return found
+
+
+def _confirmation_of(path: Path, manifest: Manifest) -> Confirmation | None:
+    """Return the confirmation of the very table that is there now, or None."""
+    found = read_confirmation(path)
+    return found if found is not None and found.table_sha256 == manifest.table_sha256 else None
 
 
 # --- the state of a table ---------------------------------------------------------------------
@@ -559,9 +569,7 @@ def table_state(experiment: Experiment, tier: str = "full") -> TableState:
         _, manifest = read_table(path)
     except MissingTableError:
         return TableState(experiment.name, ("there is no table",), None, None)
-    confirmation = read_confirmation(path)
-    if confirmation is not None and confirmation.table_sha256 != manifest.table_sha256:
-        confirmation = None  # of an earlier table of this name
+    confirmation = _confirmation_of(path, manifest)
     reasons = []
     if tier not in experiment.tiers or experiment.is_stale(manifest, tier):
         reasons.append("its configuration changed")

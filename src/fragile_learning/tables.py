@@ -433,7 +433,7 @@ class Manifest:
         put = object.__setattr__
         table_name(self.name)
         for field in ("description", "device", "source_revision"):
-            _filled_text(field, getattr(self, field))
+            filled_text(field, getattr(self, field))
         choice("tier", self.tier, TIERS)
         if not isinstance(self.configuration, Mapping):
             raise TypeError(f"configuration must be a mapping, got {self.configuration!r}")
@@ -451,13 +451,13 @@ class Manifest:
         put(self, "wall_time_seconds", seconds)
         for field in ("peak_memory_bytes", "resumed_points", "n_rows"):
             put(self, field, whole_number(field, getattr(self, field), minimum=0))
-        _checksum("source_hash", self.source_hash)
+        checksum("source_hash", self.source_hash)
         put(self, "nullable", _names("nullable", self.nullable))
         if self.table_sha256 != "":
-            _checksum("table_sha256", self.table_sha256)
+            checksum("table_sha256", self.table_sha256)
         choice("traced", self.traced, ("", "run", "revision"))
         if self.traced:
-            _checksum("code_hash", self.code_hash)
+            checksum("code_hash", self.code_hash)
             day("date", self.date)
         elif self.code_hash or self.date:
             raise ValueError(
@@ -473,7 +473,7 @@ class Manifest:
         return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _filled_text(field: str, value: Any) -> str:
+def filled_text(field: str, value: Any) -> str:
     """Return ``value`` if it is a string with something in it."""
     if not isinstance(value, str):
         raise TypeError(f"{field} must be a string, got {value!r}")
@@ -508,7 +508,7 @@ def day(field: str, value: Any) -> str:
     return value
 
 
-def _checksum(field: str, value: Any) -> str:
+def checksum(field: str, value: Any) -> str:
     """Return ``value`` if it is a SHA-256 in hexadecimal digits."""
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise ValueError(f"{field} must be 64 hexadecimal digits, got {value!r}")
@@ -682,9 +682,9 @@ def read_manifest(path: Path | str) -> Manifest:
     if set(content) != expected:
         lacking, extra = sorted(expected - set(content)), sorted(set(content) - expected)
         raise _refuse(beside, f"wrong fields: missing {lacking}, unknown {extra}")
-    checksum = content.pop("manifest_sha256")
+    kept = content.pop("manifest_sha256")
     try:
-        if checksum != configuration_hash({"format": stated, **content}):
+        if kept != configuration_hash({"format": stated, **content}):
             raise ValueError("its checksum does not hold (edited by hand?)")
         columns = content.pop("columns")
         if not isinstance(columns, list) or not all(

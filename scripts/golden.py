@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import html.parser
-import importlib.util
 import json
 import re
 import sqlite3
@@ -30,6 +29,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import pair
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHIVE = Path("tests/golden")
@@ -230,23 +231,12 @@ def numbers(notebook: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _pair() -> Any:
-    """Return the script that knows which pages run code."""
-    path = Path(__file__).with_name("pair.py")
-    spec = importlib.util.spec_from_file_location("pair", path)
-    if spec is None or spec.loader is None:
-        raise GoldenError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def pages(root: Path) -> dict[str, Path]:
     """Return the pages that run code, by name: ``collapse/verification``."""
     book = root / "book"
     return {
         path.relative_to(book).with_suffix("").as_posix(): path
-        for path in _pair().notebook_pages(root)
+        for path in pair.notebook_pages(root)
     }
 
 
@@ -264,7 +254,7 @@ def executed(root: Path, page: Path) -> dict[str, Any]:
     GoldenError
         If there is none.
     """
-    code = _sources(_pair().notebook(page))
+    code = _sources(pair.notebook(page))
     database = root / CACHE / "global.db"
     if database.exists():
         with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:

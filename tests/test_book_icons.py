@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import book_icons
+
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = '[512,512,[{others}],"f00{i}","M{i} 1z"]'
-
-spec = importlib.util.spec_from_file_location("book_icons", ROOT / "scripts" / "book_icons.py")
-book_icons = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(book_icons)
 
 
 def script(n):

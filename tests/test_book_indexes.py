@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from fragile_learning import cli
 
-pytest.importorskip("sphinx")
+book_indexes = pytest.importorskip("book_indexes")  # needs sphinx
 yaml = pytest.importorskip("yaml")
 ROOT = Path(__file__).resolve().parents[1]
-_spec = importlib.util.spec_from_file_location("book_indexes", ROOT / "scripts" / "book_indexes.py")
-book_indexes = importlib.util.module_from_spec(_spec)
-sys.modules["book_indexes"] = book_indexes  # dataclasses look their module up
-_spec.loader.exec_module(book_indexes)
 
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 PAGE = """

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sphinx")
-ROOT = Path(__file__).resolve().parents[1]
-_path = ROOT / "scripts" / "book_pictures.py"
-_spec = importlib.util.spec_from_file_location("book_pictures", _path)
-book_pictures = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(book_pictures)
+import book_pictures
 
 ONE, TWO = b"<svg>1</svg>", b"<svg>2</svg>"
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import book_source
+
 ROOT = Path(__file__).resolve().parents[1]
 HOME = {"repository": "https://example.org/o/n", "branch": "main"}
-
-spec = importlib.util.spec_from_file_location("book_source", ROOT / "scripts" / "book_source.py")
-book_source = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(book_source)
 
 
 def lines(address):

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+import identity
+
 ROOT = Path(__file__).resolve().parents[1]
 
-_spec = importlib.util.spec_from_file_location("identity", ROOT / "scripts" / "identity.py")
-identity = importlib.util.module_from_spec(_spec)
-sys.modules["identity"] = identity
-_spec.loader.exec_module(identity)
 
 NEW = identity.Identity(owner="Some-Body", name="other.book", branch="trunk")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import notebook_cache
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "notebook_cache.py"
-
-_spec = importlib.util.spec_from_file_location("notebook_cache", SCRIPT)
-notebook_cache = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(notebook_cache)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -19,14 +18,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import fragile_learning
+import pins
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA_NAMES = {"pytorch-cpu": "torch"}
-
-_spec = importlib.util.spec_from_file_location("pins", ROOT / "scripts" / "pins.py")
-pins = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pins)
 
 
 def named(lines) -> dict[str, str]:

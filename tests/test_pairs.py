@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+pair = pytest.importorskip("pair")  # needs jupytext
 ROOT = Path(__file__).resolve().parents[1]
-
-pytest.importorskip("jupytext")
-_spec = importlib.util.spec_from_file_location("pair", ROOT / "scripts" / "pair.py")
-pair = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pair)
-
 PAGES = pair.notebook_pages(ROOT)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pandas as pd
 from distributed import Client, LocalCluster, as_completed
 
 from _report import Line, best_time, main
@@ -14,44 +19,43 @@ def point(*, i, rng):
 
 
 def plain_point(i):
-    return i
+    return point(i=i, rng=np.random.default_rng(i))
 
 
-def plain(client: Client, n_points: int) -> None:
+def plain(client: Client, n_points: int) -> list[dict[str, float]]:
     """What one writes first: all tasks at once, results as they complete."""
     futures = client.map(plain_point, range(n_points), pure=False)
-    for _ in as_completed(futures, with_results=True):
-        pass
+    done = as_completed(futures, loop=client.loop, with_results=True)
+    return [result for _, result in done]
 
 
-def per_point(setting: dict, few: int, many: int) -> float:
+def ours(n_points: int, **where) -> pd.DataFrame:
+    return run_sweep(point, grid(i=list(range(n_points))), seed=1, **where)
+
+
+def per_point(sweep: Callable[[int], object], few: int, many: int) -> float:
     """Milliseconds for each further point: the start of a sweep is not counted."""
-    times = []
-    for count in (few, many):
-        points = grid(i=list(range(count)))
-        times.append(best_time(lambda p=points: run_sweep(point, p, seed=1, **setting), 2))
+    sweep(4)  # warm
+    times = [best_time(lambda n=count: sweep(n), 2) for count in (few, many)]
     return 1e3 * (times[1] - times[0]) / (many - few)
 
 
 def lines() -> list[Line]:
     few, many = 50, 550
-    serial = per_point({}, few, many)
-    processes = per_point({"backend": "processes", "n_workers": 2}, few, many)
+    serial = per_point(ours, few, many)
+    processes = per_point(partial(ours, backend="processes", n_workers=2), few, many)
     with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as local:
         address = local.scheduler_address
-        run_sweep(point, grid(i=[0, 1, 2, 3]), seed=1, backend="dask", cluster=address)  # warm
-        ours = per_point({"backend": "dask", "cluster": address}, few, many)
+        dask = per_point(partial(ours, backend="dask", cluster=address), few, many)
         with Client(address, set_as_default=False) as client:
-            plain(client, few)
-            start = best_time(lambda: plain(client, few), 2)
-            theirs = 1e3 * (best_time(lambda: plain(client, many), 2) - start) / (many - few)
+            theirs = per_point(partial(plain, client), few, many)
     return [
         Line("serial: a point", serial, "ms"),
         Line("two processes: a point", processes, "ms"),
-        Line("Dask, two workers: a point", ours, "ms"),
+        Line("Dask, two workers: a point", dask, "ms"),
         Line("Dask, Client.map and as_completed: a task", theirs, "ms"),
-        Line("Dask / serial", ours / serial, "x"),
-        Line("Dask / Client.map", ours / theirs, "x", 3.0, at_most=True),
+        Line("Dask / serial", dask / serial, "x"),
+        Line("Dask / Client.map", dask / theirs, "x", 3.0, at_most=True),
     ]
 
 

@@ -102,6 +102,20 @@ def test_accuracies_of_a_grid_are_those_of_its_points(bench, loss):
     assert found == pytest.approx(module.by_point(law, p, n), abs=1e-9)
 
 
+def test_sweeps_compute_each_point_once(bench):
+    distributed = pytest.importorskip("distributed")
+    module = bench("bench_cluster")
+    with (
+        distributed.LocalCluster(2, processes=False, dashboard_address=None) as local,
+        distributed.Client(local, set_as_default=False) as client,
+    ):
+        ours = module.ours(30, backend="dask", cluster=local.scheduler_address)
+        theirs = module.plain(client, 30)
+    assert np.floor(ours["u"]).tolist() == list(range(30))
+    assert sorted(np.floor([found["u"] for found in theirs])) == list(range(30))
+    assert module.ours(30).equals(ours)
+
+
 def test_memory_is_measured(bench):
     module = bench("bench_simulation")
     assert module.peak_memory(600) > 300 * 300 * 8

@@ -15,6 +15,7 @@ from scipy.stats import beta as beta_law
 from scipy.stats import chi2, norm, wishart
 
 from fragile_learning.debate import theory
+from fragile_learning.statistics import check_mean, z_bound
 
 EXACT = {"rtol": 1e-12, "atol": 0.0}
 
@@ -58,6 +59,40 @@ def test_new_designs_sum_inverse_wishart_traces(n_samples, n_features):
 def test_limits_of_new_designs():
     assert theory.accumulate_new_designs_limit(10**7, 1) == pytest.approx(zeta(2), abs=1e-6)
     assert theory.accumulate_new_designs_limit(10**6 + 2, 10**6) == pytest.approx(1.0, abs=1e-5)
+
+
+def disagreements(rows, columns, n_fits, rng):
+    """Squared distance of fits from the mean teacher, by a solver, one teacher to a row."""
+    found = np.empty(n_fits)
+    for i in range(n_fits):
+        design = rng.standard_normal((rows, columns))
+        teachers = rng.standard_normal((rows, columns)) / np.sqrt(columns)
+        labels = (design * teachers).sum(axis=1)
+        found[i] = np.sum(np.linalg.lstsq(design, labels, rcond=None)[0] ** 2)
+    return found
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(24, 6), (12, 4), (40, 2)])
+def test_disagreement_of_teachers(rows, columns):
+    """False alarm 1e-6 over the three; a formula that is off by 6 per cent is seen."""
+    found = disagreements(rows, columns, 40_000, np.random.default_rng(3))
+    expected = theory.disagreement_gain(rows, columns)
+    assert abs(check_mean(found, expected).z) < z_bound(1e-6 / 3)
+    assert abs(check_mean(found, 1.06 * expected).z) > z_bound(1e-6 / 3)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 60, 10_000])
+def test_one_column_is_a_mean_of_squares(rows):
+    # E sum x^4 / (sum x^2)^2, by the fourth moment of one coordinate on a sphere
+    assert theory.disagreement_gain(rows, 1) == pytest.approx(3 / (rows + 2), rel=1e-14)
+
+
+@pytest.mark.parametrize("columns", [2, 5, 8, 100])
+def test_teachers_are_averaged_beyond_two_rows_for_each_column(columns):
+    assert theory.disagreement_gain(2 * columns, columns) > 1
+    assert theory.disagreement_gain(2 * columns + 1, columns) < 1
+    many = 10**6 * columns
+    assert theory.disagreement_gain(many, columns) * many == pytest.approx(columns + 2, rel=1e-5)
 
 
 def second_moments(n_generations, n_samples):
@@ -440,6 +475,7 @@ BAD = [
     (theory.accumulate_new_designs, (3, 4, 3), {}, "n_samples"),
     (theory.accumulate_new_designs_limit, (4, 3), {}, "n_samples"),
     (theory.subsample, (3, 1), {}, "n_samples must be an integer >= 2, got 1"),
+    (theory.disagreement_gain, (7, 6), {}, "n_samples must be an integer >= 8, got 7"),
     (theory.stationary_error, (0.0, 1.0), {}, "weight must be finite and > 0 and <= 1, got 0"),
     (theory.stationary_error, (0.5, 0.0), {}, "ratio must be finite and > 0, got 0"),
     (theory.best_weight, (-1,), {}, "ratio"),

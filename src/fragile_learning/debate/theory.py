@@ -31,6 +31,7 @@ __all__ = [
     "accumulate_shared_design",
     "accumulated_variance_limit",
     "best_weight",
+    "disagreement_gain",
     "family_error",
     "family_error_limit",
     "fresh_real",
@@ -287,7 +288,8 @@ def subsample(n_generations: int, n_samples: int | None = None) -> Array:
 
     Notes
     -----
-    Exact for a mean. For least squares a limit, for :math:`d \ll T`.
+    Exact for a mean. For least squares a limit, for :math:`d \ll T`: there is a level if
+    `disagreement_gain` is below 1, higher than here, and none if it is above.
 
     Examples
     --------
@@ -307,6 +309,47 @@ def subsample(n_generations: int, n_samples: int | None = None) -> Array:
         error = pool + (1.0 - 1.0 / n) * spread
         course.append(error)
     return np.array(course)
+
+
+def disagreement_gain(n_samples: int, n_features: int) -> float:
+    r"""How much of its teachers' disagreement ends in a least-squares fit.
+
+    Each row has a teacher of its own, off by :math:`\delta_i` from the mean of all teachers,
+    independently and in no direction more than in another. The fit is off by
+    :math:`\kappa\, \mathbb{E} \lVert \delta \rVert^2` for that,
+
+    .. math:: \kappa = \frac{1}{T + 2} \Big( \frac{dT - 2}{T - d - 1} + 2 \Big) .
+
+    Below 1 if and only if :math:`T > 2d`: then a fit disagrees less with the mean teacher than
+    the teachers do.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        :math:`T \ge d + 2` rows and :math:`d` columns of one fit.
+
+    Returns
+    -------
+    float
+        Positive; near :math:`(d + 2)/T` for :math:`T \gg d`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Exact for Gaussian designs whose covariance is that by which errors are measured. Derived in
+    the book's chapter on the debate, which also tells what follows for `subsample`.
+
+    Examples
+    --------
+    >>> round(disagreement_gain(60, 8), 3), round(disagreement_gain(10, 6), 3)
+    (0.183, 1.778)
+    """
+    samples, features = _sizes(n_samples, n_features)
+    return ((features * samples - 2.0) / (samples - features - 1.0) + 2.0) / (samples + 2.0)
 
 
 def _weight(weight: float) -> float:

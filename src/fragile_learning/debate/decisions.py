@@ -58,14 +58,16 @@ DECISIONS: tuple[Decision, ...] = (
     Decision(
         _KEEP,
         "yes, all of it and all that was made since",
-        r"Train on everything: the error stays below $\pi^2/6$ fits' worth. If that is too much to "
-        "train on, a random part of all costs less than twice that.",
+        r"Train on everything: in a linear model the error stays below $\pi^2/6$ fits' worth. If "
+        "that is too much to train on, a random part of all with many samples per feature costs "
+        "less than twice that.",
         ("DEB-2", "DEB-3", "DEB-4", "DEB-12"),
     ),
     Decision(
         _KEEP,
         "yes, and fresh real data keep coming",
-        "The best case. Synthetic data then lower the error; weight them.",
+        "The best case. Synthetic data that are off by chance alone then lower the error; weight "
+        "them.",
         ("DEB-6", "DEB-7", "STR-13", "TAL-15"),
     ),
     Decision(
@@ -93,15 +95,16 @@ DECISIONS: tuple[Decision, ...] = (
     Decision(
         _VERIFY,
         "yes, and you know its two keep rates",
-        "It works if among the kept more are right than wrong, and is worth "
-        r"$N(A-B)^2/(A+B)$ clean examples. Compare verifiers by that number, not by $p^*$.",
+        r"A student can learn if of $N$ examples the share $A$ that is kept and right exceeds the "
+        r"share $B$ that is kept and wrong; they are worth $N(A-B)^2/(A+B)$ clean ones. Compare "
+        "by that number, not by the breakdown point: verifiers with each other, and with none.",
         ("VER-1", "VER-3", "VER-8", "VER-15"),
     ),
     Decision(
         _VERIFY,
         "yes, but it errs where the generator errs",
-        "Do not trust the rates: a student can be worse than its generator, and rounds of "
-        "filtering end at the verifier.",
+        "Do not trust the rates: a student can be worse than its generator, and rounds with one "
+        "linear verifier end at the verifier.",
         ("VER-10", "VER-11"),
     ),
     Decision(
@@ -125,8 +128,9 @@ DECISIONS: tuple[Decision, ...] = (
     Decision(
         "A bigger model?",
         "for data of which a part is synthetic",
-        "Up to the number of samples a wider model follows the wrong teacher the better; beyond "
-        "it, less, but not to zero. Size does not remove the floor.",
+        "In least squares without ridge: up to the number of samples a wider model follows the "
+        "wrong teacher the better; beyond it, less, but not to zero. Images do not always follow. "
+        "Size does not remove the floor.",
         ("STR-7", "STR-6", "STR-9"),
     ),
     Decision(
@@ -153,8 +157,8 @@ DECISIONS: tuple[Decision, ...] = (
     Decision(
         "Watch the tails?",
         "models have several modes",
-        "Look between the modes: what appears there is synthetic. Accumulating slows it from "
-        "linear to logarithmic.",
+        "Look between the modes: what appears there is synthetic. Accumulating slows the spread "
+        "from linear to logarithmic.",
         ("DEB-13", "DEB-14"),
     ),
     Decision(

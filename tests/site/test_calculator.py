@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
+from headless import DESKTOP, PHONE, ROOT, SITE, inspect
 
 from fragile_learning.regression import calculator as regression
 from fragile_learning.regression import theory as regression_theory
@@ -22,7 +21,6 @@ from fragile_learning.verification import calculator as verification
 
 pytest.importorskip("playwright.sync_api")
 
-ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "book" / "_static" / "calculator"
 MOST_BYTES = 60_000
 TOLERANCE = 1e-8
@@ -38,19 +36,6 @@ REFERENCES = {
         verification.EXAMPLE,
     ),
 }
-
-
-def _rendered():
-    """Give the helpers of the other test of the site."""
-    path = Path(__file__).with_name("test_rendered_site.py")
-    spec = importlib.util.spec_from_file_location("rendered_site", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-RENDERED = _rendered()
-browser, site = RENDERED.browser, RENDERED.site  # fixtures
 
 
 @dataclass(frozen=True)
@@ -418,10 +403,9 @@ def settle(page) -> None:
 @pytest.mark.site
 @pytest.mark.parametrize("name", list(REFERENCES))
 def test_every_panel_is_clean(browser, site, name):
-    for width in (390, 1280):
-        for scheme in ("light", "dark"):
-            url = f"{site}/{NAME}#panel={name}"
-            assert RENDERED.inspect(browser, url, width=width, scheme=scheme) == []
+    url = f"{site}/{NAME}#panel={name}"
+    for width in (PHONE, DESKTOP):
+        assert inspect(browser, url, width=width, schemes=("light", "dark")) == []
 
 
 @pytest.mark.site
@@ -443,7 +427,7 @@ def test_nothing_but_the_site_is_asked_for(browser, site):
 @pytest.mark.site
 def test_it_works_from_a_disk(browser):
     opened = browser.new_page()
-    opened.goto(f"{(RENDERED.SITE / NAME).as_uri()}#panel=verification&p=0.8")
+    opened.goto(f"{(SITE / NAME).as_uri()}#panel=verification&p=0.8")
     opened.wait_for_selector(".fc-chart")
     assert sentence(opened).startswith("Selection fails")
     opened.close()
@@ -652,7 +636,7 @@ def test_without_javascript_there_are_examples(browser, site):
     links = hrefs("#fl-calculator a", "links => links.map(a => a.getAttribute('href'))")
     for link in links:
         if not link.startswith("#"):
-            assert (RENDERED.SITE / "book" / "synthesis" / link).resolve().is_file()
+            assert (SITE / "book" / "synthesis" / link).resolve().is_file()
     table = opened.locator("table.dataframe").last.inner_text()
     answer = strong.mixture_answer(**strong.EXAMPLE)
     for value in (f"{answer.departure:,.0f}", f"{answer.floor:.3g}", f"{answer.risk:.3g}"):

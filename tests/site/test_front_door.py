@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import functools
 import html
-import importlib.util
 import os
 import re
-import sys
-from pathlib import Path
 from urllib.parse import urldefrag
 
 import pytest
+from headless import ROOT, SITE, on_the_way
 
 from fragile_learning import claims
 
+book_indexes = pytest.importorskip("book_indexes")  # needs sphinx
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("playwright.sync_api")
 
 
-def beside(name: str, path: Path):
-    """Load a module of this repository that is not on the path."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-rendered = beside("rendered_site", Path(__file__).with_name("test_rendered_site.py"))
-book_indexes = beside("book_indexes", ROOT / "scripts" / "book_indexes.py")
-browser, site, SITE = rendered.browser, rendered.site, rendered.SITE
 
 CHAPTERS = (
     "collapse/iterated_regression",
@@ -298,7 +284,7 @@ def test_a_chapter_read_to_its_end_is_light(open_page, chapter):
     )
     page.wait_for_load_state("networkidle")
     sizes = {
-        answer.url: rendered.on_the_way(answer)
+        answer.url: on_the_way(answer)
         for answer in answers
         if answer.url.startswith("http") and "/mathjax/" not in answer.url
     }

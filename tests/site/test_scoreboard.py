@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+from headless import PHONE, on_the_way
 
 from fragile_learning.claims import read_ledger
 
 playwright = pytest.importorskip("playwright.sync_api")
-
-_spec = importlib.util.spec_from_file_location(
-    "rendered_site", Path(__file__).with_name("test_rendered_site.py")
-)
-rendered = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(rendered)
-browser, site = rendered.browser, rendered.site
 
 PAGE = "book/synthesis/scoreboard.html"
 HEAVIEST = 2_000_000  # bytes on the way, beside MathJax
@@ -225,8 +217,8 @@ def test_formulas_are_set(board):
 
 
 def test_on_a_phone_each_claim_is_a_card(board):
-    page = board("#REG-7", width=rendered.PHONE)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= rendered.PHONE
+    page = board("#REG-7", width=PHONE)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE
     boxes = page.eval_on_selector_all(
         "#REG-7 > *", "cells => cells.map(c => c.getBoundingClientRect()).map(b => [b.left, b.top])"
     )
@@ -242,7 +234,7 @@ def test_on_a_phone_each_claim_is_a_card(board):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [rendered.PHONE, 1280])
+@pytest.mark.parametrize("width", [PHONE, 1280])
 def test_every_text_stands_out(board, scheme, width):
     page = board("#REG-7", width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
@@ -275,7 +267,7 @@ def test_a_verdict_is_a_word(board, ledger):
 def test_the_page_is_light(browser, site):
     page = browser.new_page()
     sizes = {}
-    page.on("response", lambda r: sizes.__setitem__(r.url, rendered.on_the_way(r) if r.ok else 0))
+    page.on("response", lambda r: sizes.__setitem__(r.url, on_the_way(r) if r.ok else 0))
     page.goto(f"{site}/{PAGE}", wait_until="networkidle")
     total = sum(size for url, size in sizes.items() if "mathjax" not in url)
     page.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import subprocess
+import sys
 import sysconfig
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -47,10 +48,23 @@ def test_known_errors_are_one_line(capsys, tmp_path):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["data", "--help"], ["data", "import", "--help"]]
 )
-def test_installed_command_explains_itself(arguments):
-    program = Path(sysconfig.get_path("scripts")) / "fragile-learning"
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    "program",
+    [
+        [Path(sysconfig.get_path("scripts")) / "fragile-learning"],
+        [sys.executable, "-m", "fragile_learning"],
+    ],
+)
+def test_installed_command_explains_itself(program, arguments):
+    done = subprocess.run([*program, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: fragile-learning")
+
+
+def test_a_module_that_is_run_gives_the_exit_status():
+    program = [sys.executable, "-m", "fragile_learning", "run", "no-such-experiment"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
 
 
 # --- experiments and claims -------------------------------------------------------------------

@@ -391,24 +391,32 @@ def read_archive(root: Path, page: str) -> dict[str, Any]:
 def other_data(archived: dict[str, Any], page: Path) -> str | None:
     """Say why a page cannot be compared here: other data sets; None if it can."""
     here = data_here(page)
-    different = [name for name in here if archived["data"].get(name) != here[name]]
+    # A data set that the page names since tells nothing of the archived numbers.
+    different = [name for name in here if archived["data"].get(name, here[name]) != here[name]]
     if not different:
         return None
     states = ", ".join(
         f"{name} is {'here' if here[name] else 'not here'}, and was "
-        f"{'there' if archived['data'].get(name) else 'not there'} when the numbers were archived"
+        f"{'there' if archived['data'][name] else 'not there'} when the numbers were archived"
         for name in different
     )
     return f"shows other numbers with other data: {states}"
 
 
 def check(root: Path, name: str, page: Path) -> tuple[list[str], str | None]:
-    """Return the differences of a page, and why it was not compared, if it was not."""
+    """Return the differences of a page, and why it was not compared, if it was not.
+
+    Raises
+    ------
+    GoldenError
+        If the page has no archived numbers, or was not executed, compared or not.
+    """
     archived = read_archive(root, name)
+    found = numbers(executed(root, page))
     skipped = other_data(archived, page)
     if skipped:
         return [], f"{name}: {skipped}"
-    return compare(name, archived["numbers"], numbers(executed(root, page))), None
+    return compare(name, archived["numbers"], found), None
 
 
 def accept(root: Path, name: str, page: Path) -> None:

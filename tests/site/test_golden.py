@@ -266,6 +266,30 @@ def test_a_page_is_compared_only_with_the_same_data(book, monkeypatch):
     assert "fashion-mnist is not here, and was there when the numbers were archived" in skipped
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_a_page_that_names_one_more_data_set_is_compared(book, monkeypatch, here):
+    """Words about a data set do not take a page out of the comparison."""
+    page = book / "book" / "part" / "page.md"
+    page.write_text(PAGE + "\nLike MNIST.\n", encoding="utf-8")
+    monkeypatch.setattr(golden, "data_here", lambda page: {"mnist-10k": here})
+    assert faults(book) == []
+    changed = notebook()
+    set_glue(changed, 0, "0.9")
+    build(book, {"a": changed})
+    assert any("0.250 became 0.9" in fault for fault in faults(book))
+
+
+def test_a_page_that_is_not_compared_must_have_run(book, monkeypatch):
+    page = book / "book" / "part" / "page.md"
+    page.write_text(PAGE + "\nOn Fashion-MNIST.\n", encoding="utf-8")
+    monkeypatch.setattr(golden, "data_here", lambda page: {"fashion-mnist": True})
+    golden.accept(book, "part/page", page)
+    monkeypatch.setattr(golden, "data_here", lambda page: {"fashion-mnist": False})
+    build(book, {})
+    with pytest.raises(golden.GoldenError, match="no executed copy"):
+        golden.check(book, "part/page", page)
+
+
 def test_data_sets_are_found_in_the_text(tmp_path):
     page = tmp_path / "page.md"
     for text, named in (

@@ -2,7 +2,8 @@
 
 The build keeps an executed copy of each page that runs code. From it come the numbers that a reader
 sees: the values that cells glue into the prose, the cells of the tables, and what cells print. The
-archive ``tests/golden`` holds them, a file for each page.
+archive ``tests/golden`` holds them, a file for each page. Copies that were made from other sources
+or tables than the present ones are refused.
 
     python scripts/golden.py              compare; name all that differs (exit status 1)
     python scripts/golden.py --accept     print the differences and archive the present numbers
@@ -30,6 +31,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import notebook_cache
 import pair
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -272,6 +274,24 @@ def executed(root: Path, page: Path) -> dict[str, Any]:
     raise GoldenError(f"{page}: the build has no executed copy of it, run `make book`")
 
 
+def check_build(root: Path) -> None:
+    """Refuse outputs that were made from other sources, pins, tables or data than the present.
+
+    Raises
+    ------
+    GoldenError
+        If nothing was built, or what a page depends on changed since.
+    """
+    stamp = root / notebook_cache.STAMP
+    if not stamp.is_file():
+        raise GoldenError("nothing was built, or it is unknown from what: run `make book`")
+    if stamp.read_text(encoding="ascii").strip() != notebook_cache.fingerprint(root):
+        raise GoldenError(
+            "the package, the pins, the archived tables or the data changed since the book was "
+            "built: run `make book`"
+        )
+
+
 def data_here(page: Path) -> dict[str, bool]:
     """Return which of the data sets that a page names, and that are not shipped, are here."""
     from fragile_learning import datasets
@@ -448,6 +468,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout to work on")
     options = parser.parse_args(arguments)
     root = options.root.resolve()
+    try:
+        check_build(root)
+    except GoldenError as error:
+        print(error, file=sys.stderr)
+        return 1
     faults: list[str] = []
     for name, page in pages(root).items():
         try:

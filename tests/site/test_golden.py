@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import notebook_cache
+
 golden = pytest.importorskip("golden")  # needs jupytext
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "golden.py"
@@ -21,6 +23,11 @@ PAGES = golden.pages(ROOT)
 
 
 # --- the book ---------------------------------------------------------------------------------
+
+
+@pytest.mark.site
+def test_the_book_was_built_from_the_present_sources():
+    golden.check_build(ROOT)
 
 
 @pytest.mark.site
@@ -121,6 +128,7 @@ def build(root, executed):
             row = (key, f"{root}/book/part/page.md", key)
             connection.execute("INSERT INTO nbcache VALUES (?, ?, ?)", row)
     connection.close()
+    (root / notebook_cache.STAMP).write_text(notebook_cache.fingerprint(root), encoding="ascii")
 
 
 @pytest.fixture
@@ -300,6 +308,20 @@ def test_data_sets_are_found_in_the_text(tmp_path):
     ):
         page.write_text(text, encoding="utf-8")
         assert set(golden.data_here(page)) == named
+
+
+@pytest.mark.parametrize("options", [[], ["--accept"]])
+def test_outputs_of_other_sources_are_refused(book, options, capsys):
+    before = golden.archive_file(book, "part/page").read_bytes()
+    source = book / "src" / "package" / "formula.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("1\n", encoding="utf-8")
+    assert golden.main(["--root", str(book), *options]) == 1
+    assert "changed since the book was built: run `make book`" in capsys.readouterr().err
+    (book / notebook_cache.STAMP).unlink()
+    assert golden.main(["--root", str(book), *options]) == 1
+    assert "nothing was built" in capsys.readouterr().err
+    assert golden.archive_file(book, "part/page").read_bytes() == before
 
 
 def test_the_command_compares_and_accepts(book):

@@ -24,7 +24,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= $(OMP_NUM_THREADS)
 export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
 
-find_sources = $(shell find src book results scripts/book_*.py scripts/build_book.py _config.yml _toc.yml pyproject.toml constraints.txt \
+find_sources = $(shell find src book results scripts/book_*.py scripts/build_book.py _config.yml _toc.yml CITATION.cff pyproject.toml constraints.txt \
 	-type f -not -name '*.py[cod]' -not -path '*/.*' 2>/dev/null | LC_ALL=C sort)
 SOURCES := $(find_sources)
 NOTEBOOKS = $(shell find book -name '*.ipynb' -not -path '*/.*' | LC_ALL=C sort)

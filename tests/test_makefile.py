@@ -1,0 +1,54 @@
+"""The build starts again when something that pages show has changed; texts name what there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+ROOT = Path(__file__).resolve().parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+NAMED = re.compile(r"(?:`|^|')make ((?:[a-z]+(?:-[a-z]+)*)(?: [a-z]+(?:-[a-z]+)*)*)", re.MULTILINE)
+
+
+def sources() -> set[str]:
+    """Files whose change makes `make book` build again."""
+    if shutil.which("make") is None:
+        pytest.skip("no make on this machine")
+    done = subprocess.run(
+        ["make", "--silent", "--eval", 'show: ; @printf "%s\\n" $(SOURCES)', "show"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_a_change_of_what_pages_show_starts_a_build():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    extensions = {
+        f"{folder}/{name}.py" for name, folder in config["sphinx"]["local_extensions"].items()
+    }
+    shown = {"_config.yml", "_toc.yml", "CITATION.cff", "book/index.md", *extensions}
+    assert shown | set(config["bibtex_bibfiles"]) <= sources()
+
+
+def commands(text: str) -> set[str]:
+    return {target for names in NAMED.findall(text) for target in names.split()}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ".ci/run"])
+def test_targets_that_texts_name_are_there(name):
+    found = commands((ROOT / name).read_text(encoding="utf-8"))
+    assert found
+    assert found <= TARGETS
+
+
+def test_a_target_that_is_not_there_is_seen():
+    assert commands("`make all-of-it`, or\nmake book results") - TARGETS == {"all-of-it"}

@@ -260,6 +260,7 @@ def test_missing_and_stale_tables_are_named(capsys, monkeypatch, tmp_path):
         ),
         (["run", TABLE, "--timeout", "9"], "--timeout is for --backend dask, got --backend serial"),
         (["run", TABLE, "--scheduler", "a:1", "--timeout", "0"], "timeout must be finite and > 0"),
+        (["results", "regression", "no/such"], "no experiment or room no/such"),
         (["results", "--backend", "dask"], "--backend dask needs --scheduler ADDRESS"),
     ],
 )

@@ -361,12 +361,16 @@ def _results(chosen: argparse.Namespace) -> int:
     from fragile_learning.freshness import table_state
 
     where = _where(chosen)
+    experiments = all_experiments()
+    unknown = set(chosen.only).difference(experiments, (name.split("/")[0] for name in experiments))
+    if unknown:
+        raise ValueError(f"no experiment or room {', '.join(sorted(unknown))}")
     refuted = 0
-    for name, experiment in all_experiments().items():
+    for name, experiment in experiments.items():
+        if chosen.only and not {name, name.split("/")[0]} & set(chosen.only):
+            continue
         if "full" not in experiment.tiers:
             print(f"{name:40} no full tier")
-            continue
-        if chosen.only and not {name, name.split("/")[0]} & set(chosen.only):
             continue
         state = table_state(experiment)
         cost = "" if state.manifest is None else f"  ({state.manifest.wall_time_seconds:.0f} s)"

@@ -85,7 +85,7 @@ results: $(READY) ## say which archived full-scale tables are there, missing or 
 	@$(BIN)/fragile-learning results
 
 .PHONY: results-missing
-results-missing: $(READY) ## compute the full-scale tables that are missing or stale (half an hour)
+results-missing: $(READY) ## compute the full-scale tables that are missing or of another configuration
 	$(BIN)/fragile-learning results --run-missing
 
 .PHONY: results-confirm

@@ -1,4 +1,4 @@
-"""The build starts again when something that pages show has changed; texts name what there is."""
+"""What starts a build, which targets texts name, and on which data the site is published."""
 
 from __future__ import annotations
 
@@ -52,3 +52,18 @@ def test_targets_that_texts_name_are_there(name):
 
 def test_a_target_that_is_not_there_is_seen():
     assert commands("`make all-of-it`, or\nmake book results") - TARGETS == {"all-of-it"}
+
+
+def installed(workflow: str) -> str:
+    """What a workflow does before it builds, in its step for system packages."""
+    path = ROOT / ".github" / "workflows" / workflow
+    if not path.exists():
+        pytest.skip("no workflows in this copy")
+    (job, *_) = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    return "".join(s["run"] for s in job["steps"] if s.get("name") == "System packages")
+
+
+def test_the_site_is_published_with_the_data_of_the_tests():
+    """Else its pages show numbers that no test has compared with the archived ones."""
+    assert "dataset-fashion-mnist" in installed("test.yml")
+    assert installed("book.yml") == installed("test.yml")

@@ -240,6 +240,32 @@ def test_shipped_files_are_what_the_script_makes(monkeypatch, capsys):
     assert capsys.readouterr().out.count("as recorded") == 2
 
 
+@pytest.mark.parametrize("change", ["missing", "altered", "none"])
+def test_the_script_looks_into_the_shipped_files(monkeypatch, tmp_path, capsys, change):
+    script = pytest.importorskip(
+        "make_shipped_data", reason="the scripts are in the repository only"
+    )
+    arrays = {}
+    for name in ("digits", "fashion-mnist-mini"):
+        with np.load(script.FOLDER / f"{name}.npz") as content:
+            arrays[name] = (content["images"], content["labels"])
+    # what the script makes, without the whole of Fashion-MNIST
+    monkeypatch.setattr(script, "digits", lambda: arrays["digits"])
+    monkeypatch.setattr(script, "fashion_mnist_mini", lambda: arrays["fashion-mnist-mini"])
+    monkeypatch.setattr(script, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make_shipped_data"])
+    for name, (images, labels) in arrays.items():
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=labels)
+    path = tmp_path / "digits.npz"
+    if change == "missing":
+        path.unlink()
+    elif change == "altered":
+        images, labels = arrays["digits"]
+        np.savez(path, images=images ^ np.uint8(1), labels=labels)
+    assert script.main() == (0 if change == "none" else 1)
+    assert ("NOT what the shipped file holds" in capsys.readouterr().out) is (change != "none")
+
+
 # ---- the real larger sets --------------------------------------------------------------------
 
 

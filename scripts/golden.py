@@ -133,6 +133,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "collapse/scaling_laws",
+        "printed 3",
+        relative=2.0,
+        absolute=0.0,
+        reason="Words of the documentation that comes with Python, another in each version: with "
+        "other ones the exponent 1.99 became 1.95 to 2.14, and 1.2 million words 1.0 to 3.2.",
+    ),
+    Rule(
+        "collapse/scaling_laws",
         "table Error of the memoriser.*",
         relative=0.0,
         absolute=1e-11,

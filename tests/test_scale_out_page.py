@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from fragile_learning import cluster
-from fragile_learning.cli import _parser, _where, all_experiments
+from fragile_learning.cli import REVISION_VARIABLE, _parser, _where, all_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "book" / "reference" / "scale_out.md").read_text(encoding="utf-8")
@@ -150,6 +150,8 @@ def test_the_manifest_holds_together():
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == volume["metadata"]["name"]
     images = {container["image"] for document in documents() for container in containers(document)}
     assert len(images) == 1
+    (build,) = commands("docker")
+    assert build[build.index("--tag") + 1] in images
     worker, _ = containers(dask)
     assert "$(DASK_WORKER_NAME)" in worker["args"]
     for document in (dask, job):
@@ -158,6 +160,14 @@ def test_the_manifest_holds_together():
     ports = {port["name"] for port in containers(dask)[1]["ports"]}
     service = dask["spec"]["scheduler"]["service"]["ports"]
     assert {port["targetPort"] for port in service} == ports
+
+
+def test_an_image_knows_its_revision():
+    (image,) = blocks("dockerfile")
+    (argument,) = re.findall(r"^ARG (\w+)$", image, re.MULTILINE)
+    assert f"ENV {REVISION_VARIABLE}=${argument}\n" in image
+    (build,) = commands("docker")
+    assert build[build.index("--build-arg") + 1].startswith(f"{argument}=")
 
 
 def test_the_numbers_on_the_page_are_those_of_the_code():

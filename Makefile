@@ -61,10 +61,12 @@ _build/.notebook-inputs.sha256: $(READY) FORCE
 
 # A page that Sphinx does not read again warns of nothing: start from no pages, keep the outputs
 # of the notebooks that did not change.
+# The file's time is that of the start: a page that is edited meanwhile is newer.
 _build/.book: $(READY) $(SOURCES) _build/.sources _build/.notebook-inputs.sha256
+	@touch _build/.started
 	rm -rf _build/html _build/.doctrees
 	$(BIN)/python scripts/build_book.py . -W -n --keep-going
-	touch $@
+	@mv _build/.started $@
 
 .PHONY: test
 test: book ## build the site, then run every test and every notebook

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -67,3 +68,65 @@ def test_the_site_is_published_with_the_data_of_the_tests():
     """Else its pages show numbers that no test has compared with the archived ones."""
     assert "dataset-fashion-mnist" in installed("test.yml")
     assert installed("book.yml") == installed("test.yml")
+
+
+# Stands for Python: a build takes a moment, in which somebody may save a page.
+STUB = """#!/bin/sh
+case "$1" in
+  scripts/build_book.py) echo built; sleep 0.1; test -z "$EDIT" || touch book/page.md; sleep 0.1;;
+  scripts/notebook_cache.py) stamp=_build/.notebook-inputs.sha256; test -f $stamp || touch $stamp;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with the Makefile, one page, and a stub for Python."""
+    for name in ("Makefile", "constraints.txt", "CITATION.cff", "_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in (
+        "pyproject.toml",
+        "book/page.md",
+        "src/a.py",
+        "results/a.csv",
+        "scripts/book_a.py",
+        "scripts/build_book.py",
+        ".venv/.ready",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(STUB, encoding="utf-8")
+    python.chmod(0o755)
+    return tmp_path
+
+
+def builds(checkout: Path, edit: str = "") -> bool:
+    """Whether `make book` builds; with `edit`, a page is saved meanwhile."""
+    if shutil.which("make") is None:
+        pytest.skip("no make on this machine")
+    done = subprocess.run(
+        ["make", "--silent", "book"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "EDIT": edit},
+    )
+    return "built" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["book/page.md", "src/a.py", "results/a.csv", "CITATION.cff"])
+def test_a_changed_source_starts_one_build(checkout, name):
+    assert builds(checkout)
+    assert not builds(checkout)
+    (checkout / name).touch()
+    assert builds(checkout)
+    assert not builds(checkout)
+
+
+def test_a_page_that_is_saved_during_a_build_is_built_again(checkout):
+    assert builds(checkout, edit="yes")
+    assert builds(checkout)
+    assert not builds(checkout)

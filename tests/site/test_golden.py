@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -62,6 +63,29 @@ def test_every_rule_has_a_reason_and_covers_something():
             for name in archived[page]
             for place in places(name, archived[page][name])
         )
+
+
+# Printed text is numbered: a cell that is put before it moves it from under its rule.
+PRINTED = {
+    ("collapse/scaling_laws", "printed 3"): r"different words: .*",
+    ("distillation/dataset_distillation", "printed"): r"ten real images: .*",
+    ("distillation/dataset_distillation", "printed 4"): r"4 \S+\n5 \S+",
+    ("distillation/dataset_distillation", "printed 5"): r"guard 0\.0: median .*",
+    ("robustness/bayesian_networks", "printed 2"): r"32 posterior samples, .*",
+    ("robustness/bayesian_networks", "printed 3"): r"the gradient of the loss is below .*",
+}
+
+
+def test_rules_for_printed_text_are_for_the_text_they_are_meant_for():
+    covered = {
+        (page, name): text
+        for page in PAGES
+        for name, text in golden.read_archive(ROOT, page)["numbers"].items()
+        if name.startswith("printed") and any(rule.covers(page, name) for rule in golden.RULES)
+    }
+    assert covered.keys() == PRINTED.keys()
+    for place, text in covered.items():
+        assert re.fullmatch(PRINTED[place], text, re.DOTALL), place
 
 
 def test_another_version_of_python_is_no_difference():

@@ -141,7 +141,7 @@ linkcheck: $(READY) ## try every outside link of the book (needs the internet)
 	$(BIN)/jupyter-book build . --builder linkcheck
 
 .PHONY: clean
-clean: ## remove what was built; the environment stays
+clean: ## remove what was built, points of unfinished sweeps too; the environment stays
 	rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .PHONY: FORCE

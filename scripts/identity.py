@@ -96,6 +96,9 @@ def _branches(text: str, new: Identity) -> str:
 
 def _ours(text: str, new: Identity) -> str:
     text = re.sub(rf"https://github\.com/{_SLUG}", new.repository, text)
+    text = re.sub(
+        rf"(git clone {re.escape(new.repository)} && cd ){_WORD}", rf"\g<1>{new.name}", text
+    )
     text = re.sub(r"https://[A-Za-z0-9-]+\.github\.io/(?:[A-Za-z0-9_.-]+/)?", new.site, text)
     return _branches(_everywhere(text, new), new)
 

@@ -73,6 +73,7 @@ def stated(root: Path) -> dict[str, object]:
         "install in pages": set(re.findall(install, pages)),
         "install in twins": set(re.findall(install, twins)),
         "colab": set(re.findall(r"colab\.research\.google\.com/github/(\S+?)/book/", readme)),
+        "folder of the clone": set(re.findall(r"git clone \S+ && cd (\S+)", readme)),
     }
 
 
@@ -86,6 +87,7 @@ def expected(new: identity.Identity) -> dict[str, object]:
         "install in pages": install,
         "install in twins": install,
         "colab": {f"{new.slug}/blob/{new.branch}"},
+        "folder of the clone": {new.name},
     }
 
 

@@ -231,6 +231,18 @@ def test_results_says_what_is_there(capsys):
     assert all(" ready" in line or " its code changed since " in line for line in lines)
 
 
+def test_results_are_of_the_named_tables_alone(capsys, monkeypatch):
+    known = all_experiments()
+    quick = dataclasses.replace(known[TABLE], name="example/quick", grids={"quick": [{"n": 1}]})
+    monkeypatch.setattr(
+        "fragile_learning.cli.all_experiments", lambda: {quick.name: quick, TABLE: known[TABLE]}
+    )
+    assert main(["results", TABLE]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [TABLE]
+    assert main(["results", "example"]) == 0
+    assert capsys.readouterr().out.split() == [quick.name, "no", "full", "tier"]
+
+
 def test_missing_and_stale_tables_are_named(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(tables, "archive_roots", lambda: iter([tmp_path]))
     assert main(["run", TABLE, "--tier", "full", "--output", str(tmp_path / "full")]) == 0
@@ -260,7 +272,7 @@ def test_missing_and_stale_tables_are_named(capsys, monkeypatch, tmp_path):
         ),
         (["run", TABLE, "--timeout", "9"], "--timeout is for --backend dask, got --backend serial"),
         (["run", TABLE, "--scheduler", "a:1", "--timeout", "0"], "timeout must be finite and > 0"),
-        (["results", "regression", "no/such"], "no experiment or room no/such"),
+        (["results", TABLE, "no-such"], "no experiment or room 'no-such'; there are: bayes/"),
         (["results", "--backend", "dask"], "--backend dask needs --scheduler ADDRESS"),
     ],
 )

@@ -357,18 +357,25 @@ def _words(state: TableState) -> str:
     return f"ready: confirmed {found.date} by {found.n_points} of {found.of_points} points"
 
 
+def _picked(wanted: Sequence[str]) -> dict[str, Experiment]:
+    """Experiments that these names stand for: each 'room/name', a room, or 'all'."""
+    experiments = all_experiments()
+    meant = {name: {name, name.split("/")[0], "all"} for name in experiments}
+    unknown = [one for one in wanted if not any(one in names for names in meant.values())]
+    if unknown:
+        raise ValueError(
+            f"no experiment or room {', '.join(map(repr, unknown))}; "
+            f"there are: {', '.join(experiments)}"
+        )
+    return {name: experiments[name] for name, names in meant.items() if names & set(wanted)}
+
+
 def _results(chosen: argparse.Namespace) -> int:
     from fragile_learning.freshness import table_state
 
     where = _where(chosen)
-    experiments = all_experiments()
-    unknown = set(chosen.only).difference(experiments, (name.split("/")[0] for name in experiments))
-    if unknown:
-        raise ValueError(f"no experiment or room {', '.join(sorted(unknown))}")
     refuted = 0
-    for name, experiment in experiments.items():
-        if chosen.only and not {name, name.split("/")[0]} & set(chosen.only):
-            continue
+    for name, experiment in _picked(chosen.only or ["all"]).items():
         if "full" not in experiment.tiers:
             print(f"{name:40} no full tier")
             continue
@@ -514,18 +521,13 @@ def _data(chosen: argparse.Namespace) -> int:
 
 def _run_command(chosen: argparse.Namespace) -> int:
     where = _where(chosen)
-    experiments = all_experiments()
-    matching = [name for name in experiments if chosen.name in {name, name.split("/")[0], "all"}]
-    if not matching:
-        raise ValueError(
-            f"no experiment or room {chosen.name!r}; there are: {', '.join(experiments)}"
-        )
-    for name in matching:
-        if len(matching) > 1 and chosen.tier not in experiments[name].tiers:
+    matching = _picked([chosen.name])
+    for name, experiment in matching.items():
+        if len(matching) > 1 and chosen.tier not in experiment.tiers:
             print(f"{name}: has no {chosen.tier} tier")
             continue
         _run(
-            experiments[name],
+            experiment,
             chosen.tier,
             output=chosen.output,
             where=where,

@@ -328,6 +328,20 @@ def test_the_revision_is_that_of_git_or_as_told(monkeypatch, tmp_path):
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "One"], check=True)
     assert len(_revision(tmp_path)) == 40
+    (tmp_path / "unpacked").mkdir()
+    assert _revision(tmp_path / "unpacked") == "0123abc"  # not of the repository around it
+
+
+def test_the_revision_of_an_installed_package_is_not_that_of_the_folder(monkeypatch, tmp_path):
+    """The place of the command may be a repository, but it is another project's."""
+    monkeypatch.delenv(REVISION_VARIABLE, raising=False)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "One"], check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tables, "repository_root", lambda: None)
+    assert main(["run", TABLE, "--output", str(tmp_path)]) == 0
+    assert read_table(tmp_path / f"{TABLE}.csv")[1].source_revision == "unknown"
 
 
 def test_a_failed_point_shows_its_traceback(capsys, monkeypatch, tmp_path):

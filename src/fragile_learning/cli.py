@@ -131,13 +131,22 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _revision(root: Path) -> str:
-    """Commit of a folder's sources; where git cannot tell, what `REVISION_VARIABLE` says."""
+def _revision(root: Path | None) -> str:
+    """Commit of the repository ``root``; where git cannot tell, what `REVISION_VARIABLE` says.
+
+    A repository around ``root``, or around the place of the command where the package is installed
+    (None), is another one: its commit says nothing of these sources.
+    """
+    told = os.environ.get(REVISION_VARIABLE, "") or "unknown"
+    if root is None:
+        return told
     try:
+        if _git(root, "rev-parse", "--show-prefix"):
+            return told
         commit = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--", "src")
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get(REVISION_VARIABLE, "") or "unknown"
+        return told
     return commit + (" with changes" if changed else "")
 
 
@@ -215,7 +224,7 @@ def _run(
     """Compute a table and write it with its manifest."""
     from fragile_learning.freshness import experiment_hash
     from fragile_learning.machine import peak_memory
-    from fragile_learning.tables import Manifest, source_hash, write_table
+    from fragile_learning.tables import Manifest, repository_root, source_hash, write_table
 
     where = where or _Where()
     lacking = _lacking(experiment, tier, where)
@@ -247,7 +256,7 @@ def _run(
         n_workers=len(workers) or where.n_workers,
         wall_time_seconds=round(seconds, 2),
         peak_memory_bytes=max([peak_memory(), *(w.peak_memory_bytes for w in workers)]),
-        source_revision=_revision(_work_folder()),
+        source_revision=_revision(repository_root()),
         source_hash=source_hash(),
         nullable=experiment.nullable,
         resumed_points=int(frame.attrs["resumed_points"]),
@@ -313,7 +322,7 @@ def _confirm(experiment: Experiment, *, at_most: int, seconds: float) -> str:
         tolerance,
         write_confirmation,
     )
-    from fragile_learning.tables import archive_path, read_table
+    from fragile_learning.tables import archive_path, read_table, repository_root
 
     path = archive_path("full", experiment.name)
     archived, manifest = read_table(path)
@@ -339,7 +348,7 @@ def _confirm(experiment: Experiment, *, at_most: int, seconds: float) -> str:
         tolerance=allowed,
         date=_today(),
         device=_device(experiment, ()),
-        source_revision=_revision(_work_folder()),
+        source_revision=_revision(repository_root()),
     )
     write_confirmation(path, confirmation)
     return ""

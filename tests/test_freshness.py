@@ -140,6 +140,20 @@ def test_confirm_refuses_a_table_that_the_code_does_not_give(archive, capsys):
     assert table_state(experiment).is_stale
 
 
+def test_a_table_with_other_columns_does_not_stop_the_tables_after_it(archive, capsys, monkeypatch):
+    experiment = all_experiments()[NAME]
+    frame = read_table(archive_path("full", NAME))[0]
+    other = dataclasses.replace(experiment, name="regression/other-columns")
+    store(archive, other, frame.assign(more=1.0), code_hash="1" * 64)
+    store(archive, experiment, frame, code_hash="1" * 64)
+    there = {other.name: other, NAME: experiment}
+    monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: there)
+    assert main(["results", "--confirm", "--points", "1"]) == 1
+    out = capsys.readouterr().out
+    assert f"{other.name:40} failed: the archived table and the present code differ in" in out
+    assert f"{NAME:40} ready: confirmed" in out
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -332,7 +332,10 @@ def _confirm(experiment: Experiment, *, at_most: int, seconds: float) -> str:
         if isinstance(rows, Exception):
             lacks = "DataUnavailableError" in str(rows)
             return f"left alone: {rows}" if lacks else f"failed: {rows}"
-        found = largest_difference(archived, rows, list(point))
+        try:
+            found = largest_difference(archived, rows, list(point))
+        except ValueError as error:  # other columns, or no such row: the next table has its turn
+            return f"failed: {error}"
         if found.relative > allowed:
             return f"{found.column} differs by {found.relative:.2g} at {point}"
         worst, done = max(worst, found.relative), done + 1

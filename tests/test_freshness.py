@@ -154,6 +154,16 @@ def test_a_table_with_other_columns_does_not_stop_the_tables_after_it(archive, c
     assert f"{NAME:40} ready: confirmed" in out
 
 
+@pytest.mark.parametrize(("seconds", "allowed"), [("30", 60), ("90", 90)])
+def test_a_point_that_is_too_dear_is_left_alone(seconds, allowed, archive, capsys, monkeypatch):
+    experiment = all_experiments()[NAME]
+    store(archive, experiment, read_table(archive_path("full", NAME))[0], code_hash="1" * 64)
+    monkeypatch.setattr("fragile_learning.cli._computed_again", lambda *given: iter(()))
+    assert main(["results", NAME, "--confirm", "--seconds", seconds]) == 0
+    said = f"left alone: its cheapest point takes more than {allowed} s"
+    assert f"{NAME:40} {said}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

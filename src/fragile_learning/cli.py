@@ -340,7 +340,8 @@ def _confirm(experiment: Experiment, *, at_most: int, seconds: float) -> str:
             return f"{found.column} differs by {found.relative:.2g} at {point}"
         worst, done = max(worst, found.relative), done + 1
     if not done:
-        return f"left alone: its cheapest point takes more than {_DEAREST_POINT:.0f} s"
+        allowed_time = max(seconds, _DEAREST_POINT)
+        return f"left alone: its cheapest point takes more than {allowed_time:.0f} s"
     confirmation = Confirmation(
         name=experiment.name,
         table_sha256=manifest.table_sha256,

@@ -290,6 +290,15 @@ def test_an_experiment_without_its_library_says_so(capsys, monkeypatch):
     assert "needs no_such_library, which is not here" in capsys.readouterr().err
 
 
+def test_dask_that_is_not_installed_is_one_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    arguments = ["--scheduler", "tcp://127.0.0.1:9", "--anew", "--output", str(tmp_path)]
+    assert main(["run", TABLE, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "error: backend 'dask' needs dask.distributed: pip install" in error
+    assert "Traceback" not in error
+
+
 def device_point(*, device, rng):
     return {"x": rng.random()}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["all_claims", "all_experiments", "main"]
 
-_KNOWN_ERRORS = (TypeError, ValueError, OSError)
+_KNOWN_ERRORS = (TypeError, ValueError, OSError, ModuleNotFoundError)
 
 REVISION_VARIABLE = "FRAGILE_LEARNING_REVISION"
 """Names the commit of the sources where there is no git, as in a container or on a cluster. The

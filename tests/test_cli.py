@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import subprocess
 import sys
@@ -365,6 +366,19 @@ def test_a_failed_point_shows_its_traceback(capsys, monkeypatch, tmp_path):
 
 def fail(*, x, rng):
     return {"y": x / 0}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have other pipes")
+def test_a_reader_that_leaves_is_no_error():
+    """As with ``fragile-learning list | head -1``."""
+    program = Path(sysconfig.get_path("scripts")) / "fragile-learning"
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = subprocess.run([program, "list"], stdout=writes, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("command", ["run", "list", "results", "claims", "data"])

@@ -655,7 +655,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a known error is one line on stderr and exit status 2.
+    """Run a command and return its exit status.
+
+    0: done. 1: it found something wrong (a verdict that is not the ledger's, a table that the code
+    does not give, a point that failed). 2: a known error, in one line on stderr. 141: the reader
+    of its output left, as ``head`` does.
 
     Examples
     --------
@@ -668,7 +672,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        return int(chosen.function(chosen))
+        status = int(chosen.function(chosen))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # else the interpreter complains once more when it flushes the rest at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except _KNOWN_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

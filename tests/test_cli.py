@@ -368,6 +368,23 @@ def fail(*, x, rng):
     return {"y": x / 0}
 
 
+def interrupt_at_two(*, x, rng):
+    if x == 2:
+        raise KeyboardInterrupt
+    return {"y": 1.0}
+
+
+def test_an_interrupted_run_says_so_and_keeps_its_points(capsys, monkeypatch, tmp_path):
+    points = [{"x": 1}, {"x": 2}]
+    stopped = Experiment("example/stopped", "Stops.", interrupt_at_two, {"quick": points}, seed=1)
+    monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: {stopped.name: stopped})
+    monkeypatch.setattr("fragile_learning.cli._work_folder", lambda: tmp_path)
+    assert main(["run", stopped.name]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted; finished points are kept"
+    assert len(list((tmp_path / "_build" / "points").rglob("*.json"))) == 1
+    assert not list(tmp_path.rglob("*.csv"))
+
+
 @pytest.mark.skipif(os.name != "posix", reason="other systems have other pipes")
 def test_a_reader_that_leaves_is_no_error():
     """As with ``fragile-learning list | head -1``."""

@@ -658,8 +658,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
 
     0: done. 1: it found something wrong (a verdict that is not the ledger's, a table that the code
-    does not give, a point that failed). 2: a known error, in one line on stderr. 141: the reader
-    of its output left, as ``head`` does.
+    does not give, a point that failed). 2: a known error, in one line on stderr. 130: interrupted.
+    141: the reader of its output left, as ``head`` does.
 
     Examples
     --------
@@ -679,6 +679,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # else the interpreter complains once more when it flushes the rest at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except KeyboardInterrupt:
+        computing = chosen.command in {"run", "results", "claims"}
+        print("interrupted" + "; finished points are kept" * computing, file=sys.stderr)
+        return 130
     except _KNOWN_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -284,6 +284,15 @@ def test_wrong_arguments_are_one_line(arguments, message, capsys, tmp_path):
     assert message in error
 
 
+@pytest.mark.parametrize("option", ["--points", "--seconds", "--workers"])
+@pytest.mark.parametrize("value", ["0", "x", "1.5"])
+def test_a_count_that_is_none_is_refused(option, value, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["results", option, value])
+    error = capsys.readouterr().err
+    assert f"argument {option}: must be an integer >= 1, got '{value}'" in error
+
+
 def test_an_experiment_without_its_library_says_so(capsys, monkeypatch):
     experiment = dataclasses.replace(all_experiments()[TABLE], requires=("no_such_library",))
     monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: {TABLE: experiment})

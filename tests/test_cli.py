@@ -15,7 +15,7 @@ import pytest
 
 from fragile_learning import claims, datasets, tables
 from fragile_learning.claims import read_ledger
-from fragile_learning.cli import REVISION_VARIABLE, _revision, all_experiments, main
+from fragile_learning.cli import REVISION_VARIABLE, _revision, all_claims, all_experiments, main
 from fragile_learning.freshness import experiment_hash
 from fragile_learning.sweeps import Experiment
 from fragile_learning.tables import read_table, source_hash
@@ -189,8 +189,23 @@ def test_a_ledger_of_another_format_is_made_anew_only_on_request(capsys, ledger)
     (ledger / "claims.json").write_text('{"format": "fragile-learning ledger 2"}')
     assert main(["claims", "--tier", "full", "REG-2"]) == 2
     assert "make it anew with: fragile-learning claims --accept" in capsys.readouterr().err
+    assert main(["claims", "--tier", "full", "--accept", "--output", str(ledger)]) == 0
+    assert len(read_ledger()) == len(all_claims())
+
+
+def test_a_damaged_ledger_is_not_made_anew_from_some_claims_alone(capsys, ledger, monkeypatch):
+    file = ledger / "claims.json"
+    file.write_text(file.read_text(encoding="utf-8").replace("0.8070", "0.8071"), encoding="utf-8")
+    kept = file.read_bytes()
     arguments = ["claims", "--tier", "full", "REG-2", "--accept", "--output", str(ledger)]
-    assert main(arguments) == 0
+    assert main(arguments) == 2
+    assert "its checksum does not hold (edited by hand?); the file is kept" in (
+        capsys.readouterr().err
+    )
+    assert file.read_bytes() == kept
+    file.unlink()
+    monkeypatch.setattr(claims, "repository_root", lambda: None)
+    assert main(arguments) == 0  # there was nothing to lose
     assert [entry.id for entry in read_ledger()] == ["REG-2"]
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "Claim",
     "LedgerEntry",
     "LedgerError",
+    "MissingLedgerError",
     "Outcome",
     "Verdict",
     "both",
@@ -94,6 +95,10 @@ Tables = Mapping[str, pd.DataFrame]
 
 class LedgerError(ValueError):
     """A ledger that is damaged, edited or not there; the message names the file."""
+
+
+class MissingLedgerError(LedgerError):
+    """A ledger that is not there."""
 
 
 class Outcome(StrEnum):
@@ -775,7 +780,7 @@ def ledger_path() -> Path:
 
     Raises
     ------
-    LedgerError
+    MissingLedgerError
         If there is neither; the message names the command that makes it.
 
     Examples
@@ -790,7 +795,7 @@ def ledger_path() -> Path:
     repository = repository_root()
     if repository is not None:
         return repository / "results" / "claims.json"
-    raise LedgerError(
+    raise MissingLedgerError(
         f"no ledger at {' or '.join(map(str, places))}; "
         "make it with: fragile-learning claims --accept"
     )
@@ -844,8 +849,10 @@ def read_ledger(path: Path | str | None = None) -> list[LedgerEntry]:
 
     Raises
     ------
+    MissingLedgerError
+        If it is not there.
     LedgerError
-        If it is not there, not JSON, of another format, or its checksum does not hold.
+        If it is not JSON, of another format, or its checksum does not hold.
 
     Examples
     --------
@@ -857,7 +864,9 @@ def read_ledger(path: Path | str | None = None) -> list[LedgerEntry]:
     """
     file = ledger_path() if path is None else Path(path)
     if not file.is_file():
-        raise LedgerError(f"{file}: no such ledger; make it with: fragile-learning claims --accept")
+        raise MissingLedgerError(
+            f"{file}: no such ledger; make it with: fragile-learning claims --accept"
+        )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:

@@ -458,10 +458,11 @@ def _claims(chosen: argparse.Namespace) -> int:
     picked = [claim for claim in known if not chosen.only or claim.id in chosen.only]
     try:
         stored = claims.read_ledger()
-    except claims.LedgerError:
-        if not chosen.accept:
+    except claims.LedgerError as error:
+        there = not isinstance(error, claims.MissingLedgerError)
+        if not chosen.accept or (chosen.only and there):  # some alone would lose all the others
             raise
-        stored = []  # there is none, or it is of an earlier format: accepted anew
+        stored = []  # there is none, or it cannot be read: accepted anew
     before = {entry.id: entry for entry in stored}
     quick = {}
     if chosen.tier in {"quick", "all"}:

@@ -217,6 +217,7 @@ def test_claims_of_the_quick_tier_are_judged_now(capsys, ledger, tmp_path):
     out = capsys.readouterr().out
     assert "REG-13   agrees" in out
     assert "REG-14" not in out  # the full tier alone decides it
+    assert out.splitlines()[-1] == "1 verdicts are those of the ledger"
     altered(ledger, "REG-13", quick_outcome=claims.Outcome.DIFFERS, quick_summary="as it was")
     assert main(arguments) == 1
     error = capsys.readouterr().err

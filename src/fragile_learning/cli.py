@@ -502,14 +502,15 @@ def _claims(chosen: argparse.Namespace) -> int:
         claims.write_ledger(target, [*others, *entries])
         print(f"{target}: {len(others) + len(entries)} claims, {len(changes)} verdicts changed")
         return 0
+    n_judged = len(judged & {*quick, *changes} if chosen.tier == "quick" else judged)
     if changes:
         print(
-            f"{len(changes)} of {len(entries)} verdicts are not those of the ledger; "
+            f"{len(changes)} of {n_judged} verdicts are not those of the ledger; "
             "if they are right: fragile-learning claims --accept",
             file=sys.stderr,
         )
         return 1
-    print(f"{len(entries)} verdicts are those of the ledger")
+    print(f"{n_judged} verdicts are those of the ledger")
     return 0
 
 

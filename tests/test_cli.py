@@ -290,6 +290,7 @@ def test_missing_and_stale_tables_are_named(capsys, monkeypatch, tmp_path):
         (["run", TABLE, "--timeout", "9"], "--timeout is for --backend dask, got --backend serial"),
         (["run", TABLE, "--scheduler", "a:1", "--timeout", "0"], "timeout must be finite and > 0"),
         (["results", TABLE, "no-such"], "no experiment or room 'no-such'; there are: bayes/"),
+        (["claims", "--tier", "full", "--timeout", "9"], "--timeout is for --backend dask, got"),
         (["results", "--backend", "dask"], "--backend dask needs --scheduler ADDRESS"),
     ],
 )

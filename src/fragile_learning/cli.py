@@ -450,6 +450,7 @@ def _quick_verdicts(
 def _claims(chosen: argparse.Namespace) -> int:
     from fragile_learning import claims
 
+    where = _where(chosen)
     known = all_claims()
     if chosen.only:
         unknown = sorted(set(chosen.only) - {claim.id for claim in known})
@@ -466,7 +467,7 @@ def _claims(chosen: argparse.Namespace) -> int:
     before = {entry.id: entry for entry in stored}
     quick = {}
     if chosen.tier in {"quick", "all"}:
-        quick = _quick_verdicts(picked, output=chosen.output, where=_where(chosen))
+        quick = _quick_verdicts(picked, output=chosen.output, where=where)
     tiers = {claim.id: claim.tier for claim in picked}
     entries = []
     for entry in _with_revisions(claims.from_archive(picked)):

@@ -214,6 +214,21 @@ def test_a_confirmation_that_makes_no_sense_is_refused(archive, change, message)
 # --- points and differences -------------------------------------------------------------------
 
 
+def on_a_device(*, device, rng):
+    return {"x": rng.random()}
+
+
+def test_a_table_is_confirmed_here_whatever_the_cluster_has(archive, capsys, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    grids = {"full": [{"device": "cuda"}]}
+    asked = Experiment("example/asked", "Asks.", on_a_device, grids, 1, requires=("torch",))
+    store(archive, asked, asked.run("full"), code_hash="1" * 64)
+    monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: {asked.name: asked})
+    assert main(["results", "--confirm", "--scheduler", "tcp://127.0.0.1:9"]) == 0
+    assert f"{asked.name:40} left alone: needs a GPU (device 'cuda')" in capsys.readouterr().out
+
+
 def law(*, kind, n, exact, rng):
     return [{"y": float(n), "word": kind}, {"y": float(rng.normal()), "word": kind}]
 

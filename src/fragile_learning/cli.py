@@ -395,10 +395,10 @@ def _results(chosen: argparse.Namespace) -> int:
         state = table_state(experiment)
         cost = "" if state.manifest is None else f"  ({state.manifest.wall_time_seconds:.0f} s)"
         print(f"{name:40} {_words(state)}{cost}", flush=True)
-        lacking = _lacking(experiment, "full", where)
         remade = state.manifest is None or any("configuration" in why for why in state.reasons)
         if not state.is_stale or not (chosen.run_missing if remade else chosen.confirm):
             continue
+        lacking = _lacking(experiment, "full", where if remade else _Where())  # confirmed here
         if lacking:
             print(f"{name:40} left alone: needs {', '.join(lacking)}")
         elif remade:

@@ -119,6 +119,14 @@ def test_the_manifest_counts_the_workers(options, workers, tmp_path):
     assert "processors" in manifest.device
 
 
+def test_the_manifest_has_the_memory_of_worker_processes(monkeypatch, tmp_path):
+    """They live on when the sweep has ended, so the system does not count them with this one."""
+    monkeypatch.setattr("fragile_learning.machine.peak_memory", lambda: 1)  # of this process
+    arguments = ["--workers", "2", "--anew", "--output", str(tmp_path)]
+    assert main(["run", TABLE, *arguments]) == 0
+    assert read_table(tmp_path / f"{TABLE}.csv")[1].peak_memory_bytes > 1e7
+
+
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
     """A copy of the book's ledger that a command may change."""

@@ -255,7 +255,7 @@ def _run(
         device=_device(experiment, workers),
         n_workers=len(workers) or where.n_workers,
         wall_time_seconds=round(seconds, 2),
-        peak_memory_bytes=max([peak_memory(), *(w.peak_memory_bytes for w in workers)]),
+        peak_memory_bytes=max(peak_memory(), frame.attrs["peak_memory_bytes"]),
         source_revision=_revision(repository_root()),
         source_hash=source_hash(),
         nullable=experiment.nullable,

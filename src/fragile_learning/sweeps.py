@@ -26,6 +26,7 @@ import pandas as pd
 
 from fragile_learning._validation import choice, whole_number
 from fragile_learning.cluster import Cluster, Worker, answers
+from fragile_learning.machine import peak_memory
 from fragile_learning.tables import (
     TIERS,
     Manifest,
@@ -269,6 +270,7 @@ class _Outcome:
     error: str = ""
     trace: str = ""
     worker: Worker | None = None
+    peak_memory_bytes: int = 0  # of the process that computed it
 
 
 def _compute(
@@ -280,7 +282,7 @@ def _compute(
     }
     try:
         result = function(**arguments, rng=np.random.default_rng(stream))
-        return _Outcome(index, _rows(result, point))
+        return _Outcome(index, _rows(result, point), peak_memory_bytes=peak_memory())
     except Exception as error:  # noqa: BLE001 - reported with its point by run_sweep
         return _Outcome(index, [], f"{type(error).__name__}: {error}", traceback.format_exc())
 
@@ -504,7 +506,9 @@ def run_sweep(
         The keys of the point, then the returned columns; rows in the order of the grid. A list in
         a point is stored as its JSON text. ``frame.attrs["resumed_points"]`` counts the points
         taken from the cache; ``frame.attrs["workers"]`` lists the
-        :class:`~fragile_learning.cluster.Worker` of a cluster that computed the others.
+        :class:`~fragile_learning.cluster.Worker` of a cluster that computed the others;
+        ``frame.attrs["peak_memory_bytes"]`` is the largest resident set of a process that did, 0
+        if none did or it cannot be measured.
 
     Raises
     ------
@@ -576,6 +580,7 @@ def run_sweep(
 
     failures: list[_Outcome] = []
     workers: dict[str, Worker] = {}
+    peak = 0
     with contextlib.ExitStack() as stack:
         bar: Any = None
         if progress:
@@ -587,6 +592,7 @@ def run_sweep(
         for outcome in stack.enter_context(_outcomes(tasks, backend, n_workers, cluster)):
             if outcome.worker is not None:
                 workers[outcome.worker.address] = outcome.worker
+            peak = max(peak, outcome.peak_memory_bytes)
             if outcome.error:
                 failures.append(outcome)
             else:
@@ -605,6 +611,7 @@ def run_sweep(
     frame = _frame(points, [results[i] for i in range(len(points))], expected)
     frame.attrs["resumed_points"] = resumed
     frame.attrs["workers"] = tuple(workers.values())
+    frame.attrs["peak_memory_bytes"] = peak
     return frame
 
 

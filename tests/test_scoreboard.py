@@ -167,6 +167,14 @@ def test_tables_say_when_where_and_from_which_code(ledger):
     assert f"{REPOSITORY}/tree/{'b' * 40}" in found.links[entry.id]
     unknown = dataclasses.replace(entry, origins={name: {"date": "", "device": "", "revision": ""}})
     assert "day not known" in shown([unknown]).texts[entry.id]
+    assert "revision not known" in shown([unknown]).texts[entry.id]
+    changed = dataclasses.replace(
+        entry, origins={name: origin | {"revision": f"{'b' * 40} with changes"}}
+    )
+    found = shown([changed])
+    text = " ".join(found.texts[entry.id].split())
+    assert "revision bbbbbbbbbb with changes" in text
+    assert f"{REPOSITORY}/tree/{'b' * 40}" in found.links[entry.id]
 
 
 def test_the_filters_offer_what_there_is(ledger):

@@ -289,10 +289,11 @@ def _table(
     name: str, origin: Mapping[str, str], confirmed: Confirmation | None, repository: str
 ) -> str:
     """Say when, where and from which code a table was made."""
-    revision = origin["revision"]
-    short = html.escape(revision[:10])
-    if repository and re.fullmatch("[0-9a-f]{40}", revision):
-        short = f'<a href="{html.escape(repository)}/tree/{revision}">{short}</a>'
+    commit, _, changes = origin["revision"].partition(" ")  # such as "with changes"
+    short = html.escape(commit[:10]) or "not known"
+    if repository and re.fullmatch("[0-9a-f]{40}", commit):
+        short = f'<a href="{html.escape(repository)}/tree/{commit}">{short}</a>'
+    short = f"{short} {html.escape(changes)}".rstrip()
     made = f"{html.escape(name)}: {origin['date'] or 'day not known'}, "
     made += f"{html.escape(origin['device'])}, revision {short}"
     if confirmed is not None:

@@ -211,6 +211,12 @@ def test_a_confirmation_that_makes_no_sense_is_refused(archive, change, message)
         of(read_table(archive_path("full", NAME))[1], **change)
 
 
+@pytest.mark.parametrize("count", [9.5, "9", True])
+def test_a_confirmation_counts_whole_points(count, archive):
+    with pytest.raises(TypeError, match="of_points must be an integer, got"):
+        of(read_table(archive_path("full", NAME))[1], of_points=count)
+
+
 # --- points and differences -------------------------------------------------------------------
 
 

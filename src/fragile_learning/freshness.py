@@ -357,7 +357,8 @@ class Confirmation:
         table_name(self.name)
         for field in ("table_sha256", "code_hash"):
             checksum(field, getattr(self, field))
-        whole_number("n_points", self.n_points, minimum=1, maximum=self.of_points)
+        whole_number("of_points", self.of_points)
+        whole_number("n_points", self.n_points, maximum=self.of_points)
         real_number("tolerance", self.tolerance, minimum=0.0, open_minimum=True)
         real_number(
             "largest_relative_difference",

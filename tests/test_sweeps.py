@@ -434,6 +434,8 @@ def test_a_table_of_another_configuration_is_stale(change):
         ({"seed": 1.5}, TypeError, "seed must be an integer"),
         ({"columns": ("scale",)}, ValueError, "columns has 'scale' twice"),
         ({"columns": ("value",), "nullable": ("other",)}, ValueError, "nullable must be among"),
+        ({"nullable": 3}, TypeError, "nullable must be a tuple of names, got 3"),
+        ({"requires": None}, TypeError, "requires must be a tuple of names, got None"),
         ({"requires": "torch"}, TypeError, "requires must be a tuple"),
     ],
 )

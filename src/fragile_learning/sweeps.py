@@ -34,6 +34,7 @@ from fragile_learning.tables import (
     canonical_json,
     code_structure,
     configuration_hash,
+    names_tuple,
     read_table,
     source_hash,
     table_name,
@@ -715,10 +716,7 @@ class Experiment:
             put(self, "stream_keys", _stream_keys(self.stream_keys, points[0]))
             put(self, "columns", _columns(self.columns, points[0]))
         for field in ("nullable", "requires"):
-            names = getattr(self, field)
-            if isinstance(names, str) or not all(isinstance(n, str) and n for n in names):
-                raise TypeError(f"{field} must be a tuple of names, got {names!r}")
-            put(self, field, tuple(names))
+            put(self, field, names_tuple(field, getattr(self, field)))
         if self.columns and not set(self.nullable) <= set(self.columns):
             raise ValueError(f"nullable must be among {self.columns}, got {self.nullable}")
 

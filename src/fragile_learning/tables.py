@@ -452,7 +452,7 @@ class Manifest:
         for field in ("peak_memory_bytes", "resumed_points", "n_rows"):
             put(self, field, whole_number(field, getattr(self, field), minimum=0))
         checksum("source_hash", self.source_hash)
-        put(self, "nullable", _names("nullable", self.nullable))
+        put(self, "nullable", names_tuple("nullable", self.nullable))
         if self.table_sha256 != "":
             checksum("table_sha256", self.table_sha256)
         choice("traced", self.traced, ("", "run", "revision"))
@@ -491,8 +491,8 @@ def _text_mapping(field: str, value: Any) -> dict[str, str]:
     return dict(value)
 
 
-def _names(field: str, value: Any) -> tuple[str, ...]:
-    """Return a tuple of column names."""
+def names_tuple(field: str, value: Any) -> tuple[str, ...]:
+    """Return several names, each with something in it, as a tuple; a single text is refused."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise TypeError(f"{field} must be a tuple of names, got {value!r}")
     names = tuple(value)

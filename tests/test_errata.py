@@ -52,3 +52,7 @@ def test_the_table_has_a_row_for_each_in_their_order():
     assert list(table["id"]) == ["E3", "E1", "E2"]
     assert list(table.loc[1]) == ["E1", "Theorem 1", "$a$", "$b$", "–"]
     assert list(table["number"]) == [NAMED.decides(), "–", NUMBERS.decides()]
+
+
+def test_a_table_without_corrections_has_its_columns():
+    assert list(errata_frame([]).columns) == list(errata_frame([WORDS]).columns)

@@ -80,4 +80,4 @@ def errata_frame(errata: Iterable[Erratum]) -> pd.DataFrame:
         }
         for one in errata
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["id", "place", "printed", "corrected", "number"])

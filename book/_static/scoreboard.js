@@ -61,7 +61,7 @@
 
     // The claim that the address names is shown, whatever the filters say.
     function toClaim() {
-      const row = rows.find((one) => "#" + one.id === decodeURIComponent(location.hash));
+      const row = rows.find((one) => "#" + one.id === location.hash); // ids are plain letters
       if (!row) return;
       if (row.hidden) {
         form.reset();

@@ -208,6 +208,17 @@ def test_a_link_leads_to_one_claim(board):
     assert hidden.input_value("#fl-filter-paper") == ""
 
 
+def test_a_fragment_that_is_no_text_is_no_error(board, ledger):
+    page = board()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.evaluate("location.hash = '#%E0%A4'")
+    page.evaluate("location.hash = '#REG-7'")
+    page.wait_for_function("document.getElementById('REG-7').querySelector('details').open")
+    assert errors == []
+    assert len(shown(page)) == len(ledger)
+
+
 def test_formulas_are_set(board):
     page = board()
     page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")

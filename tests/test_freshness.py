@@ -154,6 +154,20 @@ def test_a_table_with_other_columns_does_not_stop_the_tables_after_it(archive, c
     assert f"{NAME:40} ready: confirmed" in out
 
 
+def test_a_damaged_table_does_not_hide_the_tables_after_it(archive, capsys, monkeypatch):
+    experiment = all_experiments()[NAME]
+    other = dataclasses.replace(experiment, name="regression/damaged")
+    store(archive, other, read_table(archive_path("full", NAME))[0])
+    with archive_path("full", other.name).open("a") as stream:
+        stream.write("one row more\n")
+    there = {other.name: other, NAME: experiment}
+    monkeypatch.setattr("fragile_learning.cli.all_experiments", lambda: there)
+    assert main(["results"]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{other.name:40} damaged: {archive_path('full', other.name)}: its")
+    assert second.startswith(f"{NAME:40} ready")
+
+
 @pytest.mark.parametrize(("seconds", "allowed"), [("30", 60), ("90", 90)])
 def test_a_point_that_is_too_dear_is_left_alone(seconds, allowed, archive, capsys, monkeypatch):
     experiment = all_experiments()[NAME]

@@ -385,14 +385,20 @@ def _picked(wanted: Sequence[str]) -> dict[str, Experiment]:
 
 def _results(chosen: argparse.Namespace) -> int:
     from fragile_learning.freshness import table_state
+    from fragile_learning.tables import TableError
 
     where = _where(chosen)
-    refuted = 0
+    wrong = 0
     for name, experiment in _picked(chosen.only or ["all"]).items():
         if "full" not in experiment.tiers:
             print(f"{name:40} no full tier")
             continue
-        state = table_state(experiment)
+        try:
+            state = table_state(experiment)
+        except TableError as error:
+            print(f"{name:40} damaged: {error}", flush=True)
+            wrong += 1
+            continue
         cost = "" if state.manifest is None else f"  ({state.manifest.wall_time_seconds:.0f} s)"
         print(f"{name:40} {_words(state)}{cost}", flush=True)
         remade = state.manifest is None or any("configuration" in why for why in state.reasons)
@@ -404,10 +410,10 @@ def _results(chosen: argparse.Namespace) -> int:
         elif remade:
             _run(experiment, "full", where=where)
         else:
-            wrong = _confirm(experiment, at_most=chosen.points, seconds=chosen.seconds)
-            refuted += bool(wrong) and not wrong.startswith("left alone")
-            print(f"{name:40} {wrong or _words(table_state(experiment))}", flush=True)
-    return 1 if refuted else 0
+            said = _confirm(experiment, at_most=chosen.points, seconds=chosen.seconds)
+            wrong += bool(said) and not said.startswith("left alone")
+            print(f"{name:40} {said or _words(table_state(experiment))}", flush=True)
+    return 1 if wrong else 0
 
 
 def _changed_last(path: Path, root: Path) -> str:
@@ -663,9 +669,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
 
-    0: done. 1: it found something wrong (a verdict that is not the ledger's, a table that the code
-    does not give, a point that failed). 2: a known error, in one line on stderr. 130: interrupted.
-    141: the reader of its output left, as ``head`` does.
+    0: done. 1: it found something wrong (a verdict that is not the ledger's, a table that is
+    damaged or that the code does not give, a point that failed). 2: a known error, in one line on
+    stderr. 130: interrupted. 141: the reader of its output left, as ``head`` does.
 
     Examples
     --------

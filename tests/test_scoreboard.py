@@ -149,7 +149,7 @@ def test_tables_say_when_where_and_from_which_code(ledger):
     entry = dataclasses.replace(entry, experiments=(name,), origins={name: origin})
     confirmed = Confirmation(
         name=name,
-        table_sha256="1" * 64,
+        table_sha256=entry.tables[name],
         code_hash="2" * 64,
         n_points=3,
         of_points=9,
@@ -165,6 +165,8 @@ def test_tables_say_when_where_and_from_which_code(ledger):
     assert "confirmed 2026-11-26 with the code of that day: 3 of 9 points" in text
     assert "largest relative difference 2.0e-13" in text
     assert f"{REPOSITORY}/tree/{'b' * 40}" in found.links[entry.id]
+    newer = dataclasses.replace(confirmed, table_sha256="1" * 64)
+    assert "confirmed" not in shown([entry], confirmed={name: newer}).texts[entry.id]
     unknown = dataclasses.replace(entry, origins={name: {"date": "", "device": "", "revision": ""}})
     assert "day not known" in shown([unknown]).texts[entry.id]
     assert "revision not known" in shown([unknown]).texts[entry.id]

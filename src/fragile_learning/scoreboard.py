@@ -126,7 +126,8 @@ def scoreboard(
     stale : mapping of str to tuple of str
         For each id why its verdict no longer stands; see `claims.stale_reasons`.
     confirmed : mapping of str to Confirmation, optional
-        Of the tables, by name; see `freshness.confirmations`.
+        Of the tables, by name; see `freshness.confirmations`. One of another table than the verdict
+        rests on is not shown.
     repository : str, optional
         Address for links to the code. Default: that of the installed package.
 
@@ -270,8 +271,11 @@ def _details(
         )
     commands = "".join(f"<code>{html.escape(command)}</code>" for command in entry.commands)
     lines.append(("Reproduce", f"{commands}<code>fragile-learning claims {entry.id}</code>"))
+    of_these = {  # a confirmation of a newer table says nothing of the one that was judged
+        name: one for name, one in confirmed.items() if one.table_sha256 == entry.tables.get(name)
+    }
     lines += [
-        ("Table", _table(name, entry.origins[name], confirmed.get(name), repository))
+        ("Table", _table(name, entry.origins[name], of_these.get(name), repository))
         for name in entry.experiments
         if name in entry.origins
     ]

@@ -289,6 +289,36 @@ def test_a_value_without_a_text_of_its_own_is_refused(value):
         code_hash(scaled(value))
 
 
+def turns():
+    def even(n):
+        return n == 0 or odd(n - 1)
+
+    def odd(n):
+        return n != 0 and even(n - 1)
+
+    return even
+
+
+def not_yet(bound=False):
+    def judge():
+        return value
+
+    if bound:
+        value = 1
+    return judge
+
+
+def test_values_that_end_nowhere_or_are_not_there_are_refused():
+    endless = []
+    endless.append(endless)
+    for function in (turns(), scaled(endless)):
+        with pytest.raises(TypeError, match="carries a value that contains itself"):
+            code_hash(function)
+    with pytest.raises(TypeError, match="judge carries a variable that has no"):
+        code_hash(not_yet())
+    assert code_hash(not_yet(bound=True)) != code_hash(scaled(1))
+
+
 def test_partial_objects_methods_and_classes():
     one, two = functools.partial(z_bound, 1e-6), functools.partial(z_bound, 1e-7)
     assert len({code_hash(one), code_hash(two), code_hash(z_bound)}) == 3

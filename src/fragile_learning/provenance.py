@@ -694,8 +694,11 @@ def _parts(value: Any) -> tuple[list[Key], list[str]]:
     keys = [(module, first)]
     carried = []
     if code is not None and "<locals>" in name:
-        cells = [cell.cell_contents for cell in own.__closure__ or ()]
-        bound = dict(zip(code.co_freevars, cells, strict=True))
+        cells = dict(zip(code.co_freevars, own.__closure__ or (), strict=True))
+        try:
+            bound = {variable: cell.cell_contents for variable, cell in cells.items()}
+        except ValueError:
+            raise TypeError(f"{name} carries a variable that has no value yet") from None
         bound.pop(name.rsplit(".", 1)[-1], None)  # itself
         carried.append(
             f"{name}{_plain([bound, own.__defaults__ or (), own.__kwdefaults__ or {}], keys)}"
@@ -768,7 +771,13 @@ def _all_parts(functions: tuple[Callable[..., Any], ...]) -> tuple[SourceTree, l
     keys: list[Key] = []
     carried: list[str] = []
     for function in functions:
-        named, values = _parts(function)
+        try:
+            named, values = _parts(function)
+        except RecursionError:
+            raise TypeError(
+                f"{function!r} carries a value that contains itself, such as one of two inner "
+                "functions that call each other: this has no text"
+            ) from None
         keys += named
         carried += values
     roots: dict[str, str] = {}
@@ -826,7 +835,8 @@ def code_hash(*functions: Callable[..., Any]) -> str:
     Raises
     ------
     TypeError
-        If something is no function, or carries a value of another kind.
+        If something is no function, or carries a value of another kind, one that contains itself
+        or a variable without a value.
     ValueError
         If the sources cannot be read.
 

@@ -317,6 +317,15 @@ def test_missing_values_agree_with_missing_values():
     assert largest_difference(one, other, ["n"]).relative == math.inf
 
 
+@pytest.mark.parametrize(
+    ("archived", "computed", "relative"),
+    [("a", 0.5, math.inf), (True, 1, math.inf), (1.0, True, math.inf), (2.0, 2, 0), (2, 1.0, 0.5)],
+)
+def test_a_column_of_another_kind_differs(archived, computed, relative):
+    one, other = (pd.DataFrame({"n": [1], "y": [value]}) for value in (archived, computed))
+    assert largest_difference(one, other, ["n"]).relative == relative
+
+
 def test_training_has_a_wider_tolerance():
     assert tolerance(LAW) == 1e-9
     assert tolerance(dataclasses.replace(LAW, requires=("torch",))) == 1e-4

@@ -177,8 +177,8 @@ class Difference(NamedTuple):
     Attributes
     ----------
     relative : float
-        Over the larger of the two; infinite where texts, truth values, whole numbers or the number
-        of rows differ.
+        Over the larger of the two; infinite where texts, truth values, whole numbers, the number of
+        rows or the kind of a column differ.
     column : str
         Where it is; empty if nothing differs.
 
@@ -244,7 +244,10 @@ def largest_difference(
 
 
 def _relative(archived: Any, computed: Any) -> float:
-    if archived.dtype.kind != "f" and computed.dtype.kind != "f":
+    kinds = {archived.dtype.kind, computed.dtype.kind}
+    if not kinds <= set("iuf") and len(kinds) > 1:
+        return math.inf  # a text or a truth value is no number
+    if "f" not in kinds:
         return 0.0 if archived.tolist() == computed.tolist() else math.inf
     one, two = (values.to_numpy(dtype=float) for values in (archived, computed))
     same = (one == two) | (np.isnan(one) & np.isnan(two))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import fragile_learning
 from fragile_learning import claims, datasets, tables
 from fragile_learning.claims import read_ledger
 from fragile_learning.cli import REVISION_VARIABLE, _revision, all_claims, all_experiments, main
@@ -430,6 +431,12 @@ def test_a_reader_that_leaves_is_no_error():
     finally:
         os.close(writes)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_it_says_its_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"fragile-learning {fragile_learning.__version__}\n"
 
 
 @pytest.mark.parametrize("command", ["run", "list", "results", "claims", "data"])

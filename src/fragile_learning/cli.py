@@ -597,7 +597,10 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from fragile_learning import __version__, datasets
+
     parser = argparse.ArgumentParser(prog="fragile-learning", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     rooms = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     run = rooms.add_parser("run", help="compute an experiment's table")
@@ -647,8 +650,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_where(claims)
     claims.add_argument("--output", help="folder to write to instead of the repository's")
     claims.set_defaults(function=_claims)
-
-    from fragile_learning import datasets
 
     data = rooms.add_parser("data", help="data sets: list, download, import, verify")
     data.set_defaults(function=_data)

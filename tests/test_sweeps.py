@@ -177,6 +177,16 @@ def test_what_the_values_depend_on_is_part_of_the_key(tmp_path, change):
     assert run_sweep(draw, POINTS, **{**setting, **change}).attrs["resumed_points"] == 0
 
 
+def test_a_point_of_other_libraries_is_computed_again(tmp_path, monkeypatch):
+    """The manifest of the table names those that are installed."""
+    setting = {"seed": 1, "cache_dir": tmp_path}
+    run_sweep(draw, POINTS, **setting)
+    assert run_sweep(draw, POINTS, **setting).attrs["resumed_points"] == len(POINTS)
+    newer = sweeps.versions() | {"numpy": "99.0"}
+    monkeypatch.setattr(sweeps, "versions", lambda: newer)
+    assert run_sweep(draw, POINTS, **setting).attrs["resumed_points"] == 0
+
+
 def test_changed_code_is_computed_again(tmp_path, monkeypatch):
     module = tmp_path / "changing.py"
     monkeypatch.syspath_prepend(str(tmp_path))

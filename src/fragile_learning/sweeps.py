@@ -26,7 +26,7 @@ import pandas as pd
 
 from fragile_learning._validation import choice, whole_number
 from fragile_learning.cluster import Cluster, Worker, answers
-from fragile_learning.machine import peak_memory
+from fragile_learning.machine import peak_memory, versions
 from fragile_learning.tables import (
     TIERS,
     Manifest,
@@ -478,7 +478,8 @@ def run_sweep(
         >= 0.
     cache_dir : path, optional
         Folder that keeps finished points. A kept point is used again only if the name, version,
-        point, seed, stream keys and code are the same and its checksum holds.
+        point, seed, stream keys, code and versions of the libraries are the same and its checksum
+        holds.
     backend : {"serial", "processes", "dask"}
         A plain loop; worker processes; or a Dask cluster.
     n_workers : int, optional
@@ -563,6 +564,7 @@ def run_sweep(
             "seed": entropy,
             "stream_keys": None if keys is None else list(keys),
             "code": code_hash or _code_hash(point),
+            "libraries": versions(),
         }
         cache = _Cache(Path(cache_dir), common)
 

@@ -367,6 +367,70 @@ def test_each_chapter_links_to_its_own_example(blank):
         assert found["setting"] == dict(REFERENCES[found["panel"]][2])
 
 
+# --- curves --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(browser):
+    """Open the calculator by itself, at a link, in a page without the book."""
+    context = browser.new_context(viewport={"width": PHONE, "height": 900})
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+
+    def at(link):
+        opened.goto("about:blank")
+        opened.goto(f"about:blank#{link}")
+        opened.set_content("<!doctype html><title>alone</title><div id='fl-calculator'></div>")
+        for name in ("calculator.css", "formulas.js", "page.js"):
+            add = opened.add_style_tag if name.endswith("css") else opened.add_script_tag
+            add(path=CODE / name)
+        opened.wait_for_selector(".fc-chart")
+        return opened
+
+    yield at
+    context.close()
+    assert faults == []
+
+
+def levels(page) -> list[str]:
+    """Read the ticks of the error's axis."""
+    return page.eval_on_selector_all(
+        "[role=tabpanel]:not([hidden]) .fc-axes text[x='48.0']",
+        "all => all.map(e => e.textContent)",
+    )
+
+
+def test_errors_that_are_zero_have_a_chart(alone):
+    for link in (
+        "panel=regression&d=5&n=0&sigma=0&ridge=0",
+        "panel=strong&d=5&p2=0&sigma=0&ridge=0",
+    ):
+        page = alone(link)
+        assert not re.search("NaN|Infinity", page.locator(".fc-chart").inner_html())
+        assert levels(page)
+
+
+def test_a_curve_is_named_at_its_last_value(alone):
+    """The limit of labels without a fault is 0; the error of a chain may be infinite."""
+    heights = "curves => curves.map(e => Number(e.querySelector('text').getAttribute('y')))"
+    page = alone("panel=strong&p2=0")
+    mixture, _, limit = page.eval_on_selector_all(".fc-curve", heights)
+    assert limit > 250
+    assert limit >= mixture
+    page = alone("panel=regression&T0=300")
+    generated, clean, _ = page.eval_on_selector_all(".fc-curve", heights)
+    assert generated < 30 < clean
+
+
+def test_a_narrow_range_of_errors_has_ticks(alone):
+    for link in (
+        "panel=regression&n=5&T0=2&sigma0=2.48&T=10&ridge=8.4&sigma=1.38",
+        "panel=strong&p2=0&d=2&m=7418&ridge=10&sigma=0",
+    ):
+        assert len(levels(alone(link))) >= 2
+
+
 # --- the page ------------------------------------------------------------------------------------
 
 NAME = "book/synthesis/calculator.html"

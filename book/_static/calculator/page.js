@@ -439,16 +439,20 @@ function sample(panel, curves) {
   return { xs, ys: panel.curves.map(({ key }) => xs.map((x) => curves[key](x))) };
 }
 
-/** Ticks at powers of ten; at 2 and 5 too where these are few. */
+/** Ticks at powers of ten; at more digits where these are few. */
 function ticks(low, high, linear) {
   if (linear) return [0, 0.25, 0.5, 0.75, 1];
   const found = [];
   for (let e = floor(log10(low)); e <= ceil(log10(high)); e++) {
     found.push(Number(`1e${e}`));
   }
-  const inside = (list) => list.filter((x) => x >= low * 0.999 && x <= high * 1.001);
-  if (inside(found).length > 2) return inside(found);
-  return inside(found.flatMap((x) => [x, 2 * x, 5 * x]).map((x) => Number(x.toPrecision(3))));
+  let list;
+  for (const digits of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 6, 8]]) {
+    list = found.flatMap((x) => digits.map((digit) => Number((digit * x).toPrecision(3))));
+    list = list.filter((x) => x >= low * 0.999 && x <= high * 1.001);
+    if (list.length > 2) break;
+  }
+  return list;
 }
 
 function tickLabel(x, linear) {
@@ -462,6 +466,7 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
   const height = width < 500 ? 300 : 380;
   const box = { left: 54, right: width - (width < 500 ? 84 : 96), top: 24, bottom: height - 46 };
   const finite = data.ys.flat().filter((y) => y > 0 && y < Infinity);
+  if (!finite.length) finite.push(1); // all errors are 0
   let [low, high] = linear ? [0, 1] : [min(...finite), max(...finite)];
   if (!linear) {
     low = max(low, high * 1e-10);
@@ -517,10 +522,7 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
   );
 
   // Names at the right ends, apart from each other.
-  const ends = panel.curves.map((curve, i) => {
-    const last = data.ys[i].findLastIndex((y) => y < Infinity && (linear || y > 0));
-    return { i, y: last < 0 ? box.top : py(data.ys[i][last]) };
-  });
+  const ends = data.ys.map((ys, i) => ({ i, y: py(ys.at(-1)) }));
   ends.sort((a, b) => a.y - b.y);
   ends.forEach((end, k) => (end.y = k ? max(end.y, ends[k - 1].y + 15) : end.y));
   for (let k = ends.length - 1, most = box.bottom; k >= 0; k--, most -= 15) {

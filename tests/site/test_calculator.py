@@ -431,6 +431,16 @@ def test_a_narrow_range_of_errors_has_ticks(alone):
         assert len(levels(alone(link))) >= 2
 
 
+def test_each_chart_has_its_own_name(alone):
+    page = alone("panel=regression")
+    for name in REFERENCES:
+        page.locator(f"#fc-tab-{name}").click()
+        title = page.locator(f"#fc-tab-{name}").inner_text()
+        assert page.get_by_role("group", name=re.compile(f"^{title}: ")).count() == 1
+    ids = page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+
 # --- the page ------------------------------------------------------------------------------------
 
 NAME = "book/synthesis/calculator.html"

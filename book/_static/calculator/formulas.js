@@ -268,22 +268,21 @@ function bestRisk(who, grid, samples) {
   if (none <= found) return { ridge: 0, risk: none };
   if (who.signal <= found) return { ridge: Infinity, risk: who.signal };
   const s = sums(who.m, k);
-  const above = samples - who.m.size;
-  const left = above >= 0 ? (above + s.rest) / samples : 1 - s.df1 / samples;
-  return { ridge: max(k * left, 0), risk: found };
+  return { ridge: max(k * left(samples, who.m.size, s.df1, s.rest), 0), risk: found };
 }
 
 function regression(setting) {
   const [who, clean] = students(setting);
   const { n_samples: samples, ridge } = setting;
   const found = riskAt(who, samples, ridge);
-  const limit = riskAt(who, ENDLESS, ridge).total;
-  const off = (n) => abs(riskAt(who, n, ridge).total - limit) > 0.1 * limit;
+  const risk = (n) => riskAt(who, n, ridge).total;
+  const limit = risk(ENDLESS);
+  const off = (n) => abs(risk(n) - limit) > 0.1 * limit;
   const settles = limit > 0 && limit < Infinity;
   const grid = ridgeGrid(who);
   const best = bestRisk(who, grid, samples);
   const curves = {
-    risk: (n) => riskAt(who, n, ridge).total,
+    risk,
     clean_risk: (n) => riskAt(clean, n, ridge).total,
     best_risk: (n) => bestRisk(who, grid, n).risk,
   };

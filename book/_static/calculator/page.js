@@ -351,7 +351,7 @@ if (typeof document === "undefined") return;
 // --- elements ---
 
 const SVG = "http://www.w3.org/2000/svg";
-function fill(element, attributes, children) {
+function fill(element, attributes, children = []) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
@@ -551,10 +551,8 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
     function move(k) {
       const place = min(max(k, 0), ys.length - 1);
       cursors[i] = place;
-      line.setAttribute("aria-valuenow", place);
-      line.setAttribute("aria-valuetext", value(place));
-      dot.setAttribute("cx", fix(px(data.xs[place])));
-      dot.setAttribute("cy", fix(py(min(ys[place], 1e300))));
+      fill(line, { "aria-valuenow": place, "aria-valuetext": value(place) });
+      fill(dot, { cx: fix(px(data.xs[place])), cy: fix(py(ys[place])) });
       return `${curve.name}, ${value(place)}`;
     }
     move(cursors[i] ?? data.xs.findIndex((x) => x * 1.13 >= setting[here]));

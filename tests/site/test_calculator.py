@@ -309,6 +309,44 @@ def test_sentence_on_verifiers(blank):
     assert text.endswith("Nothing is kept.")
 
 
+def test_sentence_at_the_breakdown_point(blank):
+    """On the sliders' grid of hundredths the point is met exactly, whatever the rounding."""
+    met = [
+        (p, phi, psi)
+        for p in range(0, 101, 5)
+        for phi in range(1, 101)
+        for psi in range(101)
+        if (100 - p) * phi == p * psi
+    ]
+    assert len(met) > 100
+    texts = blank.evaluate(
+        """met => met.map(([p, phi, psi]) => {
+          const { panels, example } = fragileLearning.calculator;
+          const setting = { ...example("verification"), error_rate: p / 100 };
+          Object.assign(setting, { keep_if_correct: phi / 100, keep_if_wrong: psi / 100 });
+          const { answer } = fragileLearning.formulas.verification(setting);
+          return panels.verification.say(setting, answer).join(" ");
+        })""",
+        met,
+    )
+    for rates, text in zip(met, texts, strict=True):
+        assert "exactly the breakdown point" in text, rates
+        assert "they are worth nothing" in text or "Nothing is kept" in text, rates
+        assert not re.search("∞|opposite|From", text), rates
+
+
+def test_sentence_on_a_verifier_that_keeps_all(blank):
+    for p in (0, 0.04, 0.3):
+        text, a = said(blank, "verification", error_rate=p, keep_if_correct=1, keep_if_wrong=1)
+        assert f"clean ones, as many as the {shown(a.unselected_samples)} of the unverified" in text
+
+
+def test_sentence_on_classes_far_apart(blank):
+    text, a = said(blank, "verification", signal=5, n_features=2)
+    assert 0 < a.needed < 1
+    assert "From 1 generated example on the mean" in text
+
+
 # --- links ---------------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ function show(x) {
 const all = { maximumSignificantDigits: 15 };
 const exact = (x) => (x < 1e9 ? x.toLocaleString("en-US", all) : show(x));
 const percent = (x) => `${show(100 * x)}\u202f%`;
-const plural = (n, word) => `${exact(n)} ${word}${n === 1 ? "" : "s"}`;
+const plural = (n, word, text = exact) => `${text(n)} ${word}${n === 1 ? "" : "s"}`;
 
 // --- what can be set ---
 
@@ -263,14 +263,14 @@ const verification = {
   ],
   mark: (a) => ({ x: a.needed, label: "one point from best" }),
   say(s, a) {
-    const star = a.breakdown_point;
-    const p = s.error_rate;
-    const works = p < star;
+    const [p, star] = [s.error_rate, a.breakdown_point];
+    const off = abs(p - star) < 1e-12 ? 0 : p - star; // 0.05 is not quite 0.01 / 0.2
+    const works = off < 0;
     const said = [
       works
         ? `Selection works: the generator errs in ${percent(p)}, and this verifier bears up to ` +
           `${percent(star)}.`
-        : p > star
+        : off > 0
           ? `Selection fails: the generator errs in ${percent(p)}, and this verifier bears up ` +
             `to ${percent(star)} only. The student learns the opposite rule.`
           : `The generator errs in ${percent(p)}, exactly the breakdown point: ` +
@@ -280,10 +280,12 @@ const verification = {
     const [n, worth, plain] = [s.n_generated, a.effective_samples, a.unselected_samples];
     let value = `they are worth ${show(worth)} clean ones`;
     if (works && p < 0.5 && plain > 0) {
-      value += worth < plain ? ", fewer than " : `, ${show(worth / plain)} times `;
+      const times = show(worth / plain);
+      if (times === "1") value += ", as many as ";
+      else value += worth < plain ? ", fewer than " : `, ${times} times `;
       value += `the ${show(plain)} of the unverified`;
     } else if (works) value += "; unverified they would teach nothing right";
-    else if (p < star || p > star) value = "more of them make it worse";
+    else value = off > 0 ? "more of them make it worse" : "they are worth nothing";
     said.push(
       `Of ${exact(n)} examples ${show(n * a.kept_share)} are kept, ` +
         `${percent(a.selected_error_rate)} of them wrong; ${value}.`,
@@ -293,7 +295,8 @@ const verification = {
         `${percent(a.accuracy)}; no rule has more than ${percent(a.bayes_accuracy)}.`,
     );
     if (works && a.needed > 0) {
-      said.push(`From ${show(a.needed)} generated examples on the mean is within a point of that.`);
+      const needed = plural(ceil(a.needed), "generated example", show);
+      said.push(`From ${needed} on the mean is within a point of that.`);
     }
     return said;
   },

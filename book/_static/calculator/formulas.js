@@ -159,7 +159,6 @@ function generate(spectrum, setting, count) {
   const size = values.length;
   const zeros = () => new Float64Array(size);
   const message = { second: target.slice(), error: zeros(), lost: zeros(), noise: zeros() };
-  if (count === 0) return { message, infinite: false };
   const { second, error, lost, noise } = message;
   const [samples, variance] = [setting.n_generator_samples, setting.generator_noise_std ** 2];
   const plain = { size, nodes: values, count: zeros().fill(1), trace: values.reduce(add, 0) };

@@ -9,18 +9,19 @@ const { abs, ceil, floor, log, log10, max, min, round } = Math;
 
 const power = (x) => String(x).replace(/./g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
 
+function scientific(text, times) {
+  const [factor, exponent] = text.split("e").map(Number);
+  return (factor === 1 ? "" : factor + times) + `10${power(exponent)}`;
+}
 /** Three digits: 12,300, 0.00456, 7.89 × 10⁻¹². */
 function show(x) {
   if (x === Infinity) return "∞";
   if (x === 0) return "0";
-  let exponent = floor(log10(abs(x)));
+  const exponent = floor(log10(abs(x)));
   if (exponent > -5 && exponent < 9) {
     return Number(x.toPrecision(3)).toLocaleString("en-US", { maximumSignificantDigits: 3 });
   }
-  const [mantissa, digits] = x.toExponential(2).split("e");
-  exponent = Number(digits);
-  const factor = Number(mantissa);
-  return (factor === 1 ? "" : `${factor} × `) + `10${power(exponent)}`;
+  return scientific(x.toExponential(2), " × ");
 }
 /** A count that the reader has set: all of its digits. */
 const all = { maximumSignificantDigits: 15 };
@@ -459,9 +460,8 @@ function ticks(low, high, linear) {
 }
 
 function tickLabel(x, linear) {
-  if (linear || (x >= 0.01 && x <= 100)) return [show(x)];
-  const [mantissa, exponent] = x.toExponential().split("e").map(Number);
-  return [`${mantissa === 1 ? "" : `${mantissa}·`}10${power(exponent)}`];
+  if (linear || (x >= 0.01 && x <= 100)) return show(x);
+  return scientific(x.toExponential(), "·");
 }
 
 function chart(panel, data, setting, answer, width, cursors, readout) {
@@ -484,7 +484,7 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
   const py = (y) => box.bottom - (box.bottom - box.top) * min(max(up(y), 0), 1);
   const fix = (v) => v.toFixed(1);
   const text = (x, y, anchor, content) =>
-    g("text", { x: fix(x), y: fix(y), "text-anchor": anchor }, ...content);
+    g("text", { x: fix(x), y: fix(y), "text-anchor": anchor }, content);
   const rule = (x1, x2, y1, y2, more) =>
     g("line", { x1: fix(x1), x2: fix(x2), y1: fix(y1), y2: fix(y2), ...more });
 
@@ -499,8 +499,8 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
     axes.append(text(box.left - 6, py(y) + 4, "end", tickLabel(y, linear)));
   }
   axes.append(
-    text((box.left + box.right) / 2, height - 8, "middle", [panel.axis.label]),
-    text(4, 12, "start", [panel.y.label]),
+    text((box.left + box.right) / 2, height - 8, "middle", panel.axis.label),
+    text(4, 12, "start", panel.y.label),
   );
   const mark = panel.mark(answer);
   if (mark.x >= from && mark.x <= to) {
@@ -508,7 +508,7 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
     const late = at > (box.left + box.right) / 2;
     axes.append(
       rule(at, at, box.top, box.bottom, { class: "fc-mark" }),
-      text(at + (late ? -5 : 5), box.bottom - 6, late ? "end" : "start", [mark.label]),
+      text(at + (late ? -5 : 5), box.bottom - 6, late ? "end" : "start", mark.label),
     );
   }
 
@@ -540,7 +540,6 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
       pen = shown ? "L" : "M";
     });
     const dot = g("circle", { r: 5, class: "fc-dot" });
-    const value = (k) => `${exact(data.xs[k])} samples: ${show(ys[k])}`;
     const line = g(
       "g",
       { class: `fc-curve fc-curve-${i}`, tabindex: 0, role: "slider",
@@ -548,15 +547,16 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
         "aria-valuemin": 0, "aria-valuemax": ys.length - 1 },
       g("path", { d: d || "M0 0", class: "fc-hit" }),
       g("path", { d: d || "M0 0", class: "fc-line" }),
-      text(box.right + 6, ends.find((end) => end.i === i).y + 4, "start", [curve.label]),
+      text(box.right + 6, ends.find((end) => end.i === i).y + 4, "start", curve.label),
       dot,
     );
     function move(k) {
       const place = min(max(k, 0), ys.length - 1);
       cursors[i] = place;
-      fill(line, { "aria-valuenow": place, "aria-valuetext": value(place) });
+      const value = `${exact(data.xs[place])} samples: ${show(ys[place])}`;
+      fill(line, { "aria-valuenow": place, "aria-valuetext": value });
       fill(dot, { cx: fix(px(data.xs[place])), cy: fix(py(ys[place])) });
-      return `${curve.name}, ${value(place)}`;
+      return `${curve.name}, ${value}`;
     }
     move(cursors[i] ?? data.xs.findIndex((x) => x * 1.13 >= setting[here]));
     const say = (message) => (readout.textContent = message);

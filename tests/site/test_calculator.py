@@ -268,6 +268,46 @@ def test_sentence_on_mixtures(blank):
     assert "Without the synthetic samples" not in text
 
 
+def test_sentence_on_mixtures_without_noise(blank):
+    exact = {"noise_std": 0, "n_samples": 5000}
+    for change in ({"synthetic_fraction": 0}, {"synthetic_fraction": 0.5, "shift_size": 0}):
+        text, a = said(blank, "strong", **exact, **change)
+        assert a.risk == a.limit_risk == 0
+        assert "from as many samples as features on the error is 0." in text
+        assert "without end" not in text
+        text, a = said(blank, "strong", **{**exact, "n_samples": 1999}, **change)
+        assert a.risk > 0
+    text, a = said(blank, "strong", **exact, shift_size=10, synthetic_fraction=1)
+    assert a.admissible == 0
+    assert a.departure == 1
+    assert "Beyond 1 sample this mixture" in text
+    assert "No p₂ above 0 would move that to 10⁹ samples." in text
+
+
+def test_sentence_on_a_floor_out_of_reach(blank):
+    text, a = said(
+        blank,
+        "strong",
+        synthetic_fraction=1e-5,
+        shift_size=1e-4,
+        noise_std=10,
+        n_features=10_000,
+    )
+    assert math.isinf(a.departure)
+    assert a.limit_risk == a.floor
+    assert f"10¹⁸ samples do not reach the floor of the synthetic labels, {shown(a.floor)}." in text
+    assert "Ridge" not in text
+
+
+def test_sentence_on_few_synthetic_samples(blank):
+    text, _ = said(blank, "strong", synthetic_fraction=1e-5, n_samples=49_999)
+    assert "Without the synthetic samples" not in text
+    text, a = said(blank, "strong", synthetic_fraction=1e-5, n_samples=50_001)
+    assert a.real_risk != a.risk
+    assert shown(a.real_risk) == shown(a.risk)
+    assert text.endswith(f"would be {shown(a.risk)}: no difference.")
+
+
 def test_sentence_on_memorisers(blank):
     text, a = said(blank, "scaling")
     assert f"leave the error {shown(a.clean_error)}." in text

@@ -152,34 +152,41 @@ const strong = {
     }
     if (a.floor === 0) {
       said.push(
-        a.limit_risk > 0
-          ? `No label is wrong: only ridge and width stop the error, at ${show(a.limit_risk)}.`
-          : "No label is wrong: more samples lower the error without end.",
+        "No label is wrong: " +
+          (a.limit_risk > 0
+            ? `only ridge and width stop the error, at ${show(a.limit_risk)}.`
+            : s.noise_std > 0
+              ? "more samples lower the error without end."
+              : "from as many samples as features on the error is 0."),
       );
     } else if (a.departure === Infinity) {
       said.push(
-        `Ridge and width stop the error, at ${show(a.limit_risk)}, before the floor of the ` +
-          `synthetic labels is felt, ${show(a.floor)}.`,
+        a.limit_risk < 2 * a.floor
+          ? `10¹⁸ samples do not reach the floor of the synthetic labels, ${show(a.floor)}.`
+          : `Ridge and width stop the error, at ${show(a.limit_risk)}, before the floor of the ` +
+            `synthetic labels is felt, ${show(a.floor)}.`,
       );
     } else {
       said.push(
-        `Beyond ${show(a.departure)} samples this mixture stops improving: the synthetic ` +
+        `Beyond ${plural(a.departure, "sample", show)} this mixture stops improving: the synthetic ` +
           `labels leave a floor of ${show(a.floor)}.`,
       );
       const target = `${show(s.n_target)} samples`;
       if (a.departure < s.n_target) {
-        said.push(`p₂ below ${show(a.admissible)} would move that to ${target}.`);
+        const most = a.admissible && `p₂ below ${show(a.admissible)}`;
+        said.push(`${most || "No p₂ above 0"} would move that to ${target}.`);
       } else if (a.admissible === 1) {
         said.push(`Up to ${target} no synthetic fraction, however large, is felt that much.`);
       } else if (a.admissible > p2) {
         said.push(`With ${target} planned, p₂ may be up to ${show(a.admissible)}.`);
       }
     }
-    if (p2 > 0 && p2 < 1) {
-      const better = a.real_risk < a.risk;
+    if (p2 < 1 && p2 * s.n_samples > 0.5) {
+      const without = show(a.real_risk);
+      const advice = a.real_risk < a.risk ? "throw them away" : "keep them";
       said.push(
-        `Without the synthetic samples the error would be ${show(a.real_risk)}: ` +
-          `${better ? "throw them away" : a.real_risk > a.risk ? "keep them" : "no difference"}.`,
+        `Without the synthetic samples the error would be ${without}: ` +
+          `${without === show(a.risk) ? "no difference" : advice}.`,
       );
     }
     return said;

@@ -239,6 +239,19 @@ def test_sentence_on_generated_labels(blank):
     assert "settl" not in text
 
 
+def test_sentence_on_generated_labels_without_noise(blank):
+    exact = {"ridge": 0, "noise_std": 0, "generator_noise_std": 0}
+    for n in (0, 5):
+        text, a = said(blank, "regression", **exact, n_generations=n)
+        assert a.risk == a.limit_risk == 0
+        assert "From as many samples as features on the error is 0." in text
+        assert "without end" not in text
+        assert said(blank, "regression", **exact, n_generations=n, n_samples=299)[1].risk > 0
+    text, a = said(blank, "regression", ridge=10, exponent=4)
+    assert a.settling_samples == 1
+    assert "From about 1 sample on" in text
+
+
 def test_sentence_on_mixtures(blank):
     text, a = said(blank, "strong")
     assert f"2 % of them synthetic, the error is {shown(a.risk)}" in text

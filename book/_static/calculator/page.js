@@ -90,9 +90,11 @@ const regression = {
     }
     if (a.settling_samples < Infinity) {
       said.push(
-        `From about ${show(a.settling_samples)} samples on, more of these labels change ` +
+        `From about ${plural(a.settling_samples, "sample", show)} on, more of these labels change ` +
           `nothing: the error stays within 10\u202f% of ${show(a.limit_risk)}.`,
       );
+    } else if (a.limit_risk === 0) {
+      said.push("From as many samples as features on the error is 0.");
     } else if (a.limit_risk < 1e-6 * a.signal) {
       said.push("More samples lower the error without end.");
     } else if (a.limit_risk < Infinity) {

@@ -29,19 +29,23 @@ const sizes = (low, high, count) => [
   ...new Set(logSpaced(low, high, count).map((x) => floor(x + 0.5))),
 ];
 
-/** Least whole number from which on `outside` never holds; Infinity where it holds at the top. */
-function lastCrossing(outside, top) {
-  const grid = sizes(1, top, 400);
-  let i = grid.length - 1;
-  if (outside(grid[i])) return Infinity;
-  while (i > 0 && !outside(grid[i - 1])) i--;
-  let [low, high] = i > 0 ? [grid[i - 1], grid[i]] : [0, 1];
+/** Least whole number above `low` where `outside` does not hold; it holds up to there. */
+function bisect(outside, low, high) {
   while (high - low > max(1, 1e-15 * high)) {
     const middle = floor((low + high) / 2);
     if (outside(middle)) low = middle;
     else high = middle;
   }
   return high;
+}
+
+/** Least whole number from which on `outside` never holds; Infinity where it holds at the top. */
+function lastCrossing(outside, top) {
+  const grid = sizes(1, top, 400);
+  let i = grid.length - 1;
+  if (outside(grid[i])) return Infinity;
+  while (i > 0 && !outside(grid[i - 1])) i--;
+  return bisect(outside, grid[i - 1] ?? 0, grid[i]);
 }
 
 /** The values of all curves at one size. */
@@ -154,12 +158,11 @@ function kappa(m, samples, ridge) {
 const ENDLESS = 1e15;
 
 /** Follow equal least-squares generators: what they hand to the student, per direction. */
-function generate(spectrum, setting, count) {
+function generate(spectrum, setting) {
   const { values, target } = spectrum;
   const size = values.length;
   const zeros = () => new Float64Array(size);
-  const message = { second: target.slice(), error: zeros(), lost: zeros(), noise: zeros() };
-  const { second, error, lost, noise } = message;
+  const [second, error, lost, noise] = [target.slice(), zeros(), zeros(), zeros()];
   const [samples, variance] = [setting.n_generator_samples, setting.generator_noise_std ** 2];
   const plain = { size, nodes: values, count: zeros().fill(1), trace: values.reduce(add, 0) };
   const k = kappa(plain, samples, 0);
@@ -173,7 +176,7 @@ function generate(spectrum, setting, count) {
   }
   const slack = samples >= size ? samples - size : max(samples - learned, 0);
   let infinite = false;
-  for (let stage = 0; stage < count; stage++) {
+  for (let stage = 0; stage < setting.n_generations; stage++) {
     const signal = ratio(k ** 2 * dot(spread, second), slack);
     let label = ratio(variance + k ** 2 * dot(spread, noise), slack);
     if (label === Infinity) [infinite, label] = [true, 0];
@@ -186,7 +189,7 @@ function generate(spectrum, setting, count) {
       lost[j] = kept[j] * lost[j] + rest[j] * target[j];
     }
   }
-  return { message, infinite };
+  return { second, error, lost, noise, infinite };
 }
 
 /** Sums over the spectrum at one effective ridge; the student's sample size does not enter. */
@@ -221,8 +224,7 @@ function parts(student, s, samples) {
 /** The student of generated and that of clean labels. */
 function students(setting) {
   const spectrum = powerLaw(setting.n_features, setting.exponent, setting.source_exponent);
-  const { message, infinite } = generate(spectrum, setting, setting.n_generations);
-  const { second, error, lost, noise } = message;
+  const { second, error, lost, noise, infinite } = generate(spectrum, setting);
   const m = measure(spectrum, [second, error, lost, spectrum.target, noise]);
   const [clean, none] = [m.densities[3], m.nodes.map(() => 0)];
   const who = { m, infinite, signal: spectrum.signal, variance: setting.noise_std ** 2 };
@@ -525,15 +527,8 @@ const MOST_GENERATIONS = 1000;
 
 function doublingGeneration(beta, samples, share, z) {
   const goal = 2 * hutter(beta, samples, z);
-  const doubled = (n) => chainError(beta, new Array(n + 1).fill(samples), share, z) > goal;
-  if (!doubled(MOST_GENERATIONS)) return Infinity;
-  let [low, high] = [0, MOST_GENERATIONS];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (doubled(middle)) high = middle;
-    else low = middle;
-  }
-  return high;
+  const less = (n) => chainError(beta, new Array(n + 1).fill(samples), share, z) <= goal;
+  return less(MOST_GENERATIONS) ? Infinity : bisect(less, 0, MOST_GENERATIONS);
 }
 
 function scaling(setting) {

@@ -24,8 +24,8 @@ function show(x) {
   return scientific(x.toExponential(2), " × ");
 }
 /** A count that the reader has set: all of its digits. */
-const all = { maximumSignificantDigits: 15 };
-const exact = (x) => (x < 1e9 ? x.toLocaleString("en-US", all) : show(x));
+const exact = (x) =>
+  x < 1e9 ? x.toLocaleString("en-US", { maximumSignificantDigits: 15 }) : show(x);
 const percent = (x) => `${show(100 * x)}\u202f%`;
 const plural = (n, word, text = exact) => `${text(n)} ${word}${n === 1 ? "" : "s"}`;
 

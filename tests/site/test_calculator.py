@@ -329,6 +329,7 @@ def test_sentence_on_memorisers(blank):
     assert f"samples have {shown(a.mix_error)}." in text
     assert f"worth {shown(a.effective_samples)} real ones: error {shown(a.chain_error)}." in text
     assert f"doubles by generation {a.doubling_generation:.0f}." in text
+    assert "10 generations of 2,000 samples, all but the first with 1 % of real data, " in text
     text, a = said(blank, "scaling", real_fraction=0, n_generations=0)
     assert "no number of samples goes below that" in text
     assert "worth" not in text
@@ -520,6 +521,14 @@ def test_a_narrow_range_of_errors_has_ticks(alone):
         "panel=strong&p2=0&d=2&m=7418&ridge=10&sigma=0",
     ):
         assert len(levels(alone(link))) >= 2
+
+
+def test_nothing_goes_flat_where_no_tail_is_cut(alone):
+    assert alone("panel=scaling").get_by_text("goes flat").count() == 1
+    page = alone("panel=scaling&pi=1")
+    assert "no tail is cut" in sentence(page)
+    assert page.get_by_text("goes flat").count() == 0
+    assert "NaN" not in page.locator(".fc-chart").inner_html()
 
 
 def test_each_chart_has_its_own_name(alone):

@@ -213,7 +213,7 @@ const scaling = {
     { key: "clean_error", label: "all real", name: "real samples only" },
     { key: "chain_error", label: "chain", name: "samples of samples" },
   ],
-  mark: (a) => ({ x: a.stop, label: "goes flat" }),
+  mark: (a) => ({ x: a.recovery > a.stop ? a.stop : NaN, label: "goes flat" }),
   say(s, a) {
     const share = s.real_fraction;
     const size = plural(s.n_samples, "sample");
@@ -236,7 +236,7 @@ const scaling = {
     if (n > 0) {
       said.push(
         `After ${plural(n, "generation")} of ${plural(s.n_generator_samples, "sample")}` +
-          `${share > 0 ? `, each with ${percent(share)} of real data` : ""}, ` +
+          `${share > 0 ? `, all but the first with ${percent(share)} of real data` : ""}, ` +
           `${size} are worth ${show(a.effective_samples)} real ones: ` +
           `error ${show(a.chain_error)}.`,
       );

@@ -541,6 +541,30 @@ def test_each_chart_has_its_own_name(alone):
     assert len(ids) == len(set(ids))
 
 
+def test_a_value_is_not_shown_of_another_setting(alone):
+    page = alone("panel=regression")
+    page.locator(".fc-curve-0").focus()
+    readout = page.locator(".fc-readout").first
+    assert "1,000 samples: 0.2" in readout.inner_text()
+    page.locator("#fc-regression-sigma0-number").fill("5")
+    settle(page)
+    assert "error 125;" in sentence(page)
+    assert readout.inner_text().startswith("Point at a curve")
+    page.locator(".fc-curve-0").focus()
+    assert "1,000 samples: 125" in readout.inner_text()
+    page.get_by_role("button", name="Back to the example").click()
+    assert readout.inner_text().startswith("Point at a curve")
+
+
+def test_a_note_on_a_link_is_narrow_and_leaves_with_its_setting(alone):
+    page = alone(f"panel=scaling&pi={'7' * 300}&d=1")
+    note = page.locator(".fc-note")
+    assert "became 1" in note.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    page.locator("#fc-tab-strong").click()
+    assert note.inner_text() == ""
+
+
 # --- the page ------------------------------------------------------------------------------------
 
 NAME = "book/synthesis/calculator.html"

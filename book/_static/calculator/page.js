@@ -635,7 +635,7 @@ function start(place) {
     const controls = panel.controls.map((c) => controlOf(name, c, app));
     const sentence = h("div", { class: "fc-sentence" });
     const figure = h("div", { class: "fc-figure" });
-    const readout = h("p", { class: "fc-readout" }, "Point at a curve, or focus it and use arrow keys.");
+    const readout = h("p", { class: "fc-readout" });
     const box = h("div", { class: "fc-table", tabindex: 0, role: "region", "aria-label": "Table" });
     const reset = h("button", { type: "button", onclick: () => {
       settings[name] = example(name);
@@ -684,6 +684,7 @@ function start(place) {
   /** Controls and curves from the setting. */
   function redraw() {
     views[current].cursors = [];
+    note.textContent = "";
     views[current].controls.forEach((control, i) =>
       control.draw(settings[current][panels[current].controls[i].key]));
     draw();
@@ -697,6 +698,7 @@ function start(place) {
     const { answer, curves } = formulas[current](setting);
     const data = sample(panel, curves);
     const said = panel.say(setting, answer);
+    view.readout.textContent = "Point at a curve, or focus it and use arrow keys.";
     view.sentence.replaceChildren(...said.map((line) => h("p", {}, line)));
     const width = max(round(view.figure.clientWidth), 260);
     view.figure.replaceChildren(

@@ -39,6 +39,20 @@ def test_a_settled_risk_stays_and_was_not_settled_before():
     assert found == sizes[np.flatnonzero(off)[-1]] + 1
 
 
+@pytest.mark.parametrize("ridge", [0.0, 1e-6])
+def test_a_narrow_peak_at_the_number_of_features_is_not_settled(ridge):
+    """With little noise of its own a student is off near T = d only: by brute force there."""
+    generator, student = Stage(600, noise_std=0.5), Stage(1, ridge, 0.03)
+    target = np.full(300, 300**-0.5)
+    chain = Chain.repeated(Spectrum.isotropic(300), target, 5, generator, student)
+    sizes = np.arange(1, 3000)
+    off = np.abs(theory.excess_risk_grid(chain, sizes).total / _limit(chain) - 1) > 0.1
+    last = sizes[np.flatnonzero(off)[-1]]
+    assert 300 <= last < 310
+    assert not off[200:290].any()
+    assert settling_samples(chain) == last + 1
+
+
 def _limit(chain: Chain) -> float:
     """Risk of the population's ridge regression: the smoother is lambda / (lambda + ridge)."""
     values, ridge = chain.spectrum.eigenvalues, chain.student.ridge

@@ -239,6 +239,14 @@ def test_sentence_on_generated_labels(blank):
     assert "settl" not in text
 
 
+def test_sentence_at_a_narrow_peak(blank):
+    setting = {"ridge": 0, "noise_std": 0.03, "generator_noise_std": 0.5, "n_samples": 300}
+    text, a = said(blank, "regression", **setting)
+    assert math.isinf(a.risk)
+    assert a.settling_samples > 300
+    assert f"From about {shown(a.settling_samples)} samples on" in text
+
+
 def test_sentence_on_generated_labels_without_noise(blank):
     exact = {"ridge": 0, "noise_std": 0, "generator_noise_std": 0}
     for n in (0, 5):

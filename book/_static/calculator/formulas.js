@@ -29,7 +29,7 @@ const sizes = (low, high, count) => [
   ...new Set(logSpaced(low, high, count).map((x) => floor(x + 0.5))),
 ];
 
-/** Least whole number above `low` where `outside` does not hold; it holds up to there. */
+/** First whole number above `low` where `outside` does not hold. */
 function bisect(outside, low, high) {
   while (high - low > max(1, 1e-15 * high)) {
     const middle = floor((low + high) / 2);
@@ -40,8 +40,8 @@ function bisect(outside, low, high) {
 }
 
 /** Least whole number from which on `outside` never holds; Infinity where it holds at the top. */
-function lastCrossing(outside, top) {
-  const grid = sizes(1, top, 400);
+function lastCrossing(outside, top, peak = 1) {
+  const grid = [...sizes(1, top, 400), peak].sort((a, b) => a - b);
   let i = grid.length - 1;
   if (outside(grid[i])) return Infinity;
   while (i > 0 && !outside(grid[i - 1])) i--;
@@ -296,7 +296,7 @@ function regression(setting) {
       generator_noise: found.noise,
       signal: who.signal,
       limit_risk: limit,
-      settling_samples: settles ? lastCrossing(off, ENDLESS / 10) : Infinity,
+      settling_samples: settles ? lastCrossing(off, ENDLESS / 10, who.m.size) : Infinity,
       best_ridge: best.ridge,
     },
   };

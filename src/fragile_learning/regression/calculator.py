@@ -98,8 +98,9 @@ def settling_samples(chain: Chain, tolerance: float = 0.1) -> float:
 
     Notes
     -----
-    Found on a grid of 400 sizes and then by bisection, so a risk that leaves the band and comes
-    back between two neighbours of the grid goes unseen.
+    Found on a grid of 400 sizes, with the number of features, where a fit without ridge has its
+    peak, and then by bisection. A risk that leaves the band and comes back between two neighbours
+    of the grid goes unseen.
 
     Examples
     --------
@@ -121,7 +122,8 @@ def settling_samples(chain: Chain, tolerance: float = 0.1) -> float:
         risks = theory.excess_risk_grid(chain, samples).total
         return np.asarray(np.abs(risks - limit) > width * limit)
 
-    sizes = np.unique(np.round(np.geomspace(1.0, ENDLESS / 10, 400)))
+    grid = np.round(np.geomspace(1.0, ENDLESS / 10, 400))
+    sizes = np.unique(np.append(grid, chain.spectrum.n_features))
     late = np.flatnonzero(outside(sizes))
     if late.size and late[-1] == sizes.size - 1:
         return float("inf")

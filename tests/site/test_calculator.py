@@ -167,6 +167,23 @@ def test_a_changed_setting_is_noticed(blank):
     assert compare(settings, answers_of(blank, moved))
 
 
+def test_a_narrow_peak_is_seen_in_both(blank):
+    """Without ridge and with little noise the error is large near T = d only."""
+    quiet = {**strong.EXAMPLE, "synthetic_fraction": 0.7, "shift_size": 1.0, "noise_std": 0.01}
+    settings = [
+        ("strong", {**quiet, "n_features": 100}),
+        ("strong", {**quiet, "n_features": 100, "width": 300}),
+        (
+            "regression",
+            {**regression.EXAMPLE, "ridge": 0, "noise_std": 0.03, "generator_noise_std": 0.5},
+        ),
+    ]
+    found = answers_of(blank, settings)
+    assert compare(settings, found) == []
+    assert [answer["departure"] for answer in found[:2]] == [101, 101]
+    assert found[2]["settling_samples"] > 300
+
+
 def test_the_page_begins_with_the_examples_of_the_library(blank):
     for name, panel in panels_of(blank).items():
         assert panel.example == dict(REFERENCES[name][2])

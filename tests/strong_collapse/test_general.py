@@ -392,6 +392,19 @@ def test_the_departure():
     assert theory.excess_risk_grid(weighted, n=n).variance < 0.09 * 0.5
 
 
+@pytest.mark.parametrize(("width", "ridge"), [(None, 0.0), (None, 1e-6), (300, 0.0)])
+def test_the_departure_is_not_below_a_narrow_peak(width, ridge):
+    """With little noise a fit is worse than the floor near T = d only: by brute force."""
+    one = white(1000, 0.7, None, shift=1.0, noise=0.05)
+    one = dataclasses.replace(one, target=np.full(100, 0.1), width=width, ridge=ridge)
+    sizes = np.arange(1, 2000)
+    risks = theory.excess_risk_grid(one, n=sizes, synthetic_fraction=0.0)
+    above = risks.bias + risks.variance >= theory.collapse_floor(one)
+    last = sizes[np.flatnonzero(above)[-1]]
+    assert 100 <= last < 110
+    assert theory.departure_sample_size(one) == last + 1
+
+
 GOOD = {"n_samples": 5, "covariance": [1.0, 2.0]}
 ONE = Group(**GOOD)
 

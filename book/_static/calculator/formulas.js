@@ -40,7 +40,7 @@ function bisect(outside, low, high) {
 }
 
 /** Least whole number from which on `outside` never holds; Infinity where it holds at the top. */
-function lastCrossing(outside, top, peak = 1) {
+function lastCrossing(outside, top, peak) {
   const grid = [...sizes(1, top, 400), peak].sort((a, b) => a - b);
   let i = grid.length - 1;
   if (outside(grid[i])) return Infinity;
@@ -403,7 +403,9 @@ function strong(setting) {
       real_risk: real(floor((1 - p2) * n + 0.5)),
       floor: limit.collapse,
       departure:
-        limit.collapse === 0 || above(Infinity) ? Infinity : lastCrossing(above, 1e18),
+        limit.collapse === 0 || above(Infinity)
+          ? Infinity
+          : lastCrossing(above, 1e18, min(mix.width, mix.m.size)),
       admissible: scale === 0 ? 1 : min(sqrt(clean(setting.n_target) / scale), 1),
     },
   };

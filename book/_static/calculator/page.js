@@ -521,11 +521,10 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
     );
   }
 
-  const title = `${panel.title}: ${panel.y.label} against ${panel.axis.label}`;
   const picture = g(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", class: "fc-chart" },
-    g("title", {}, title),
+    g("title", {}, `${panel.title}: ${panel.y.label} against ${panel.axis.label}`),
     g("desc", {},
       `${panel.curves.length} curves. The same values are in the table below. ` +
         "Each curve can be focused; the arrow keys move along it."),

@@ -297,7 +297,8 @@ def departure_sample_size(mixture: Mixture) -> float:
         bias, variance, *_ = solve(mixture, samples, *(np.full(samples.size, x) for x in point))
         return np.asarray(bias + variance >= floor)
 
-    sizes = np.unique(np.round(np.geomspace(1.0, 1e18, 400)))
+    peak = min(width, mixture.spectrum.n_features)  # of a fit without ridge, often a narrow one
+    sizes = np.unique(np.append(np.round(np.geomspace(1.0, 1e18, 400)), peak))
     late = np.flatnonzero(above(np.append(sizes, np.inf)))
     if floor == 0.0 or (late.size and late[-1] >= sizes.size - 1):
         return float("inf")

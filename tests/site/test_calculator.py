@@ -498,7 +498,9 @@ def alone(browser):
     def at(link):
         opened.goto("about:blank")
         opened.goto(f"about:blank#{link}")
-        opened.set_content("<!doctype html><title>alone</title><div id='fl-calculator'></div>")
+        style = "<style>body { font-family: sans-serif; margin: 16px }</style>"
+        place = "<div id='fl-calculator'></div>"
+        opened.set_content(f"<!doctype html><title>alone</title>{style}{place}")
         for name in ("calculator.css", "formulas.js", "page.js"):
             add = opened.add_style_tag if name.endswith("css") else opened.add_script_tag
             add(path=CODE / name)
@@ -513,7 +515,7 @@ def alone(browser):
 def levels(page) -> list[str]:
     """Read the ticks of the error's axis."""
     return page.eval_on_selector_all(
-        "[role=tabpanel]:not([hidden]) .fc-axes text[x='48.0']",
+        "[role=tabpanel]:not([hidden]) .fc-axes text[x='54.0']",
         "all => all.map(e => e.textContent)",
     )
 
@@ -546,6 +548,30 @@ def test_a_narrow_range_of_errors_has_ticks(alone):
         "panel=strong&p2=0&d=2&m=7418&ridge=10&sigma=0",
     ):
         assert len(levels(alone(link))) >= 2
+
+
+def test_words_of_a_chart_keep_clear_of_each_other(alone):
+    """Long ticks (1.5 times a small power of ten), and a mark in the middle of the axis."""
+    for link in (
+        "panel=strong&p2=0&d=2&beta=0.5&r=1.5&ridge=1e-8&sigma=0",
+        "panel=regression&d=2&beta=0&n=5&T0=2&sigma0=0&T=10&ridge=1e-8&sigma=0",
+        "panel=verification&p=0.3&phi=0.01&psi=0&N=483&d=2&s=0.1237",
+    ):
+        found = alone(link).evaluate(
+            """() => {
+              const chart = document.querySelector('[role=tabpanel]:not([hidden]) svg');
+              const edge = chart.getBoundingClientRect();
+              const texts = [...chart.querySelectorAll('text')].map(
+                e => [e.textContent, e.getBoundingClientRect()]);
+              const out = texts.filter(([, b]) => b.left < edge.left || b.right > edge.right);
+              const over = texts.flatMap(([one, a], i) => texts.slice(0, i)
+                .filter(([, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+                  && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3)
+                .map(([two]) => `${one} on ${two}`));
+              return [out.map(([text]) => text), over];
+            }"""
+        )
+        assert found == [[], []], link
 
 
 def test_nothing_goes_flat_where_no_tail_is_cut(alone):

@@ -476,7 +476,7 @@ function tickLabel(x, linear) {
 function chart(panel, data, setting, answer, width, cursors, readout) {
   const { linear } = panel.y;
   const height = width < 500 ? 300 : 380;
-  const box = { left: 54, right: width - (width < 500 ? 84 : 96), top: 24, bottom: height - 46 };
+  const box = { left: 60, right: width - (width < 500 ? 84 : 96), top: 24, bottom: height - 46 };
   const finite = data.ys.flat().filter((y) => y > 0 && y < Infinity);
   if (!finite.length) finite.push(1); // all errors are 0
   let [low, high] = linear ? [0, 1] : [min(...finite), max(...finite)];
@@ -517,7 +517,7 @@ function chart(panel, data, setting, answer, width, cursors, readout) {
     const late = at > (box.left + box.right) / 2;
     axes.append(
       rule(at, at, box.top, box.bottom, { class: "fc-mark" }),
-      text(at + (late ? -5 : 5), box.bottom - 6, late ? "end" : "start", mark.label),
+      text(at + (late ? -5 : 5), box.bottom - 16, late ? "end" : "start", mark.label),
     );
   }
 

@@ -30,11 +30,21 @@ PROBE = """async () => {
   const wide = [...document.querySelectorAll('main *')]
     .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
     .slice(0, 5).map(e => e.outerHTML.slice(0, 120));
-  // a column so narrow that a name is written downwards, few letters to a line
-  const torn = [...document.querySelectorAll('main :is(td, th) .pre')].filter(e => {
-    const lines = e.getClientRects().length;
-    return lines > 1 && e.textContent.length < 4 * lines;
-  }).map(e => e.textContent);
+  // words of tables that are cut in two, as a column is too narrow
+  const torn = [];
+  const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const cell = text.parentElement.closest('td, th');
+    if (!cell || text.parentElement.closest('mjx-container')) continue;
+    if (cell.closest('table, thead').clientWidth <= 1) continue; // for screen readers alone
+    for (const word of text.data.matchAll(/\\p{L}{4,}/gu)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(b => Math.round(b.top))).size > 1)
+        torn.push(word[0]);
+    }
+  }
   return {
     torn,
     broken: [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent),
@@ -105,7 +115,7 @@ def inspect(
         found = page.evaluate(PROBE)
         faults += [f"{scheme}: formula: {text}" for text in found["broken"]]
         faults += [f"{scheme}: no alt text: {tag}" for tag in found["unnamed"]]
-        faults += [f"{scheme}: torn name: {text}" for text in found["torn"]]
+        faults += [f"{scheme}: torn word: {text}" for text in found["torn"]]
         if found["theme"] not in (scheme, None):
             faults.append(f"{scheme}: the page is {found['theme']}")
         if found["width"] > width:

@@ -26,7 +26,8 @@ def blocks(language):
 
 def commands(program):
     """The lines of the page's shell blocks that start a program, and those of its manifest."""
-    lines = [line for text in blocks("bash") for line in text.splitlines()]
+    whole = (text.replace("\\\n", "") for text in blocks("bash"))
+    lines = [line for text in whole for line in text.splitlines()]
     found = [shlex.split(line) for line in lines]
     for document in documents():
         found += [

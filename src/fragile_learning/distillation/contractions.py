@@ -136,7 +136,9 @@ def best_window(m1: float, m2: float, n_draws: int) -> float:
     -------
     float
         Real; not rounded. ``inf`` if ``m2 <= 1`` (nothing explodes: the longer the better, unless
-        ``|m1| = 1``, where all windows are alike), 0 if no window pays.
+        ``|m1| = 1``, where all windows are alike), 0 if no window pays. At ``m1 = 0`` one step
+        has no bias, the best real window has no length, and 0 is returned; of whole numbers the
+        best is then 1 if ``m2 < n_draws``, else 0.
 
     Raises
     ------

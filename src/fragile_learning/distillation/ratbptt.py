@@ -82,6 +82,8 @@ class OuterStep(NamedTuple):
 class DistillConfig:
     """Settings of a distillation. The defaults are RaT-BPTT as published, at a small size.
 
+    But for ``augment`` and ``redraw_every``, which the authors' code sets otherwise for pictures.
+
     Attributes
     ----------
     images_per_class : int
@@ -100,7 +102,8 @@ class DistillConfig:
     outer_batch : int
         Real images for the outer loss, >= 1; at most all are taken.
     n_networks : int
-        Networks at once, >= 1: the variance of the meta-gradient falls by that factor.
+        Networks at once, >= 1. They share the run's length and the outer batch: only that part of
+        the meta-gradient's variance falls by this factor which comes from their starts.
     start : str
         "noise": normal, each image scaled to the norm ``start_norm``. "real": random real ones.
     start_norm : float

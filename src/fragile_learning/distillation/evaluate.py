@@ -69,8 +69,9 @@ class Evaluation:
         Returns
         -------
         Interval
-            Of networks trained on this one set. It says nothing of the scatter between sets of
-            the same method: for that, distil again with other seeds.
+            Of networks trained on this one set, on these test images. It says nothing of the
+            scatter between sets of the same method: for that, distil again with other seeds; nor
+            of that between draws of the test images.
 
         Raises
         ------

@@ -93,7 +93,8 @@ class Window(NamedTuple):
         Returns
         -------
         float
-            ``(N - M) + 3 M + n_outer / n_inner``: a differentiated step costs three plain ones.
+            ``(N - M) + 3 M + n_outer / n_inner``: a differentiated step costs three plain ones if
+            its activations are kept. That checkpoints run the window once more is not counted.
 
         Examples
         --------

@@ -595,15 +595,15 @@ def adam_first_step_moments(
     r"""Mean size and mean square of the derivative of Adam's first step to the gradient.
 
     At the first step :math:`\theta_1 = \theta_0 - \alpha g/(|g|+\epsilon)`, so that
-    :math:`\partial\theta_1/\partial g = -\alpha\epsilon/(|g|+\epsilon)^2`. If ``g`` has the density
-    :math:`f_0` at 0,
+    :math:`\partial\theta_1/\partial g = -\alpha\epsilon/(|g|+\epsilon)^2`. If ``g`` has a
+    density that is continuous at 0, with the value :math:`f_0`,
 
     .. math::
         E|\partial\theta_1/\partial g| \to 2\alpha f_0,\qquad
         E(\partial\theta_1/\partial g)^2 \approx \tfrac23\alpha^2 f_0/\epsilon.
 
-    The mean is finite and the variance of order :math:`1/\epsilon`: a few coordinates whose first
-    gradient happens to be as small as :math:`\epsilon` rule the sample mean.
+    The mean is finite and the variance of order :math:`1/\epsilon`: the few coordinates whose first
+    gradient happens to be nearest to 0 rule the sample mean.
 
     Parameters
     ----------

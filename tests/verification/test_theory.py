@@ -96,8 +96,29 @@ def test_effective_samples_are_clean_ones():
     assert found == pytest.approx(clean, rel=1e-13)
 
 
+@pytest.mark.parametrize("estimator", ["one-shot", "ridge"])
+def test_what_examples_are_worth_depends_on_the_student(estimator):
+    """Ratio of simulated excess errors: least squares makes less of wrong labels than the mean."""
+    s, sizes = 1.5, {"signal": 1.5, "n_features": 10, "n_generated": 4000}
+    sizes |= {"ridge": 0.0} if estimator == "ridge" else {}
+    dirty, clean = (
+        check_mean(norm.cdf(s) - simulate_accuracy(estimator, *players, 300, **sizes, rng=14), 0.0)
+        for players in [
+            (Generator(0.3), Verifier(0.9, 0.3)),
+            (Generator(0.0), Verifier(1.0, 1.0)),
+        ]
+    )
+    r2 = theory.effective_samples(Generator(0.3), Verifier(0.9, 0.3), 1.0)
+    less = r2 / (1 + (1 - 0.75**2) * s * s)  # a = 0.54 / 0.72
+    spread = np.hypot(clean.standard_error / clean.mean, dirty.standard_error / dirty.mean)
+    bound = z_bound(FALSE_ALARM) * spread + 0.01  # d/N is 1/400, not 0
+    right, wrong = (r2, less) if estimator == "one-shot" else (less, r2)
+    assert abs(clean.mean / dirty.mean / right - 1.0) < bound
+    assert abs(clean.mean / dirty.mean / wrong - 1.0) > bound
+
+
 def test_effective_samples_set_the_excess_error():
-    """The leading term of the excess error, also of ridge and logistic regression."""
+    """The leading term of the excess error of the one-shot student."""
     generator, verifier, s, d = Generator(0.2), Verifier(0.9, 0.3), 1.3, 50
     setting = {"signal": s, "n_features": d, "n_generated": 1e7}
     expected = norm.pdf(s) / (2 * s) * d / theory.effective_samples(generator, verifier, 1e7)

@@ -251,7 +251,8 @@ def audit(
     The condition :math:`p < p^*` says that among those kept fewer than :math:`1 - 1/K` are wrong:
     the outcome is an exact binomial test of that, "unclear" if the interval holds the bar. The
     interval of the gain is Fieller's, which holds where unselected data teach next to nothing; it
-    takes the counts as normal.
+    takes the counts as normal. Information and gain are those of the one-shot student
+    (`fragile_learning.verification.theory.effective_samples`).
 
     What it rests on: errors and decisions do not depend on the input. If wrong labels are all of
     one kind, or the verifier errs where the generator does, the kept examples are still those

@@ -208,10 +208,12 @@ def effective_samples(
 
     Notes
     -----
-    Exact for the one-shot student in the limit of many features, and the leading term of any
-    consistent student's excess error, :math:`\Phi(s) - \mathrm{acc} \simeq
-    \phi(s)\,d/(2 s N r^2)`. It does not know the sign: above the breakdown point the student learns
-    the opposite rule as well as below it the right one.
+    Exact for the one-shot student of two classes in the limit of many features, whose excess error
+    is :math:`\Phi(s) - \mathrm{acc} \simeq \phi(s)\,d/(2 s N r^2)` where :math:`N r^2 \gg d`. Other
+    students have a larger one, and wrong labels cost them more: to least squares the examples are
+    worth :math:`N r^2/(1 + (1-a^2)s^2)`, :math:`a = 1 - 2\epsilon`, where :math:`N \gg d`. The
+    number does not know the sign: above the breakdown point the student learns the opposite rule as
+    well as below it the right one.
 
     References
     ----------

@@ -158,7 +158,7 @@ def bisector_accuracy(
 ) -> Array | float:
     r"""Accuracy of a student of a linear generator's labels that a linear verifier has selected.
 
-    All three students end at the bisector of :math:`w_g` and :math:`w_v`,
+    Students, one-shot, ridge and logistic, end at the bisector of :math:`w_g` and :math:`w_v`,
 
     .. math::
 
@@ -188,8 +188,9 @@ def bisector_accuracy(
 
     Notes
     -----
-    Exact in the limit of infinitely many examples, also with a penalty; for :math:`\gamma > 0` the
-    limit of many features. Above 1/2 if and only if :math:`\theta_g + \theta_v < \pi`. Better than
+    Exact in the limit of infinitely many examples, whatever the penalty, which logistic regression
+    needs, for the kept labels are separable; for :math:`\gamma > 0` the limit of many features.
+    Above 1/2 if and only if :math:`\theta_g + \theta_v < \pi`. At :math:`\gamma = 0` better than
     the generator if and only if :math:`b > \cos\theta_g`, which the breakdown point does not tell.
 
     References
@@ -320,7 +321,8 @@ def self_training_accuracy(
     -----
     Exact for infinitely many inputs; with :math:`\gamma > 0` the limit of many features. Better
     than the generator, whose accuracy is :math:`\Phi(\alpha)`, if that angle is acute, and worse
-    if it is obtuse: the inputs carry the classes without any label. Independent noise misses it.
+    if it is obtuse (:math:`\gamma = 0`): the inputs carry the classes without any label.
+    Independent noise misses it.
 
     References
     ----------

@@ -172,8 +172,9 @@ def limit_rule(
     r"""Rule that infinitely many generated and selected examples teach.
 
     :math:`w = c\,(\beta\Sigma + \lambda)^{-1}\mu`, :math:`\beta = \kappa\,E\ell''(w^\top v)`,
-    :math:`v \sim N(\mu, \Sigma)`: the Bayes direction only if the covariance is proportional to the
-    identity, or without penalty. ``c`` has the sign of :math:`p^* - p`.
+    :math:`v \sim N(\mu, \Sigma)`: the Bayes direction if the covariance is proportional to the
+    identity, without penalty, or if :math:`\mu` is an eigenvector of :math:`\Sigma`. ``c`` has the
+    sign of :math:`p^* - p`.
 
     Parameters
     ----------

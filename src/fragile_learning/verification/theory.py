@@ -116,11 +116,12 @@ def breakdown_point(verifier: Verifier, n_classes: ArrayLike = 2) -> Array | flo
     Notes
     -----
     As the number of generated examples grows at fixed dimension, a student agrees with the Bayes
-    rule with probability 1 for :math:`p < p^*`, and with its opposite for :math:`p > p^*`: for one
-    shot, and for square and logistic loss where the penalty does not turn the rule (covariance
-    proportional to the identity, or a vanishing penalty). Otherwise the sign is still right but the
-    limit is `limit_rule`. For ``K > 2``: the classifier by class means of equal length. It says
-    nothing about *how well* a finite number of examples teaches, for it ignores how many are kept.
+    rule with probability 1 for :math:`p < p^*`, and with its opposite for :math:`p > p^*`, where
+    the penalty does not turn the rule: with a covariance proportional to the identity, a class
+    mean that is an eigenvector of it, or (square and logistic loss) a vanishing penalty. Otherwise
+    the sign is still right but the limit is `limit_rule`. For ``K > 2``: the classifier by class
+    means of equal length. It says nothing about *how well* a finite number of examples teaches,
+    for it ignores how many are kept.
 
     References
     ----------

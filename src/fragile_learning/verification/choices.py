@@ -106,9 +106,10 @@ def best_threshold(generator: Generator, *, separation: ArrayLike) -> Threshold:
 
     Notes
     -----
-    The odds rule holds for any score with a density ratio that rises; this function solves it for
-    the normal one, among the thresholds that keep more right than wrong. To maximise the breakdown
-    point instead would raise the threshold without end, and keep nothing.
+    The odds rule holds at the best threshold of any score with a density ratio that rises, and may
+    hold at lesser ones too. This function solves it for the normal score, where it holds at one
+    only, among the thresholds that keep more right than wrong. To maximise the breakdown point
+    instead would raise the threshold without end, and keep nothing.
 
     References
     ----------

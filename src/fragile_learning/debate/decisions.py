@@ -96,8 +96,9 @@ DECISIONS: tuple[Decision, ...] = (
         _VERIFY,
         "yes, and you know its two keep rates",
         r"A student can learn if of $N$ examples the share $A$ that is kept and right exceeds the "
-        r"share $B$ that is kept and wrong; they are worth $N(A-B)^2/(A+B)$ clean ones. Compare "
-        "by that number, not by the breakdown point: verifiers with each other, and with none.",
+        r"share $B$ that is kept and wrong; they are worth up to $N(A-B)^2/(A+B)$ clean ones. "
+        "Compare by that number, not by the breakdown point: verifiers with each other, and with "
+        "none.",
         ("VER-1", "VER-3", "VER-8", "VER-15"),
     ),
     Decision(

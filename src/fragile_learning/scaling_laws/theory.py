@@ -742,8 +742,8 @@ def plateau(
 
     Notes
     -----
-    Crossings of asymptotic laws. The curve is flattest near the start, at `flattest_samples`, not
-    in the middle.
+    Crossings of asymptotic laws. For fractions of a few hundredths and less the curve is flattest
+    before the middle, at `flattest_samples`.
 
     References
     ----------
@@ -788,9 +788,9 @@ def flattest_samples(
 
     Notes
     -----
-    Approximate: within 10 % for fractions up to 0.01 and exponents of 1.5 and more, 12 % off at
-    exponent 1.2 and rank 30. The last items of the head are learnt
-    exponentially fast, so that it grows only with the logarithm of the fraction.
+    Approximate: within 10 % for fractions up to 0.01 and exponents of 1.5 and more, 12 % too low at
+    exponent 1.2 and rank 30, where the head is far from the whole mass. The last items of the head
+    are learnt exponentially fast, so that it grows only with the logarithm of the fraction.
 
     References
     ----------

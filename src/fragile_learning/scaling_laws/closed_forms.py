@@ -325,8 +325,8 @@ def narrow_closed_form(
 
     Notes
     -----
-    Neglects what `hutter_closed_form` with the exponent :math:`\beta'` does. With
-    :math:`s\,\Gamma(s)` it falls like :math:`T^{-s}`.
+    Neglects what `hutter_closed_form` with the exponent :math:`\beta'` does. For large ``T`` it is
+    :math:`\zeta(\beta')^{s}\,\Gamma(s)\,T^{-s}/(\beta'\,\zeta(\beta))`.
 
     References
     ----------
@@ -757,7 +757,7 @@ def stationary_asymptote(n_samples: ArrayLike, real_fraction: ArrayLike) -> Arra
     Notes
     -----
     For small fractions: 0.1 % low at 0.001, 1.3 % at 0.01, 14 % at 0.1, and meaningless at a half.
-    The constant was found numerically.
+    The constant was found numerically; to four decimals it is 1.1856.
 
     References
     ----------

@@ -280,8 +280,9 @@ def narrow_error(
 
     Notes
     -----
-    Returns the sum. For :math:`\beta' < \beta` the error is *smaller* than with real data, since a
-    model that runs hot invents no wrong answers here; a real one does.
+    Returns the sum. For :math:`\beta' < \beta` and many samples the error is *smaller* than with
+    real data, since a model that runs hot invents no wrong answers here; a real one does. With few
+    it is larger: at 1 and 2 samples for exponents 3 and 2, say.
 
     References
     ----------
@@ -508,8 +509,9 @@ def chain_skills(
     r"""Give the expected number of items that the last model of a chain knows.
 
     About :math:`\Gamma(c)\,(\Theta/\zeta(\beta))^{1/\beta} - 1/2`, with :math:`\Theta` of
-    `chain_effective_samples`; the items that are known half of the time lie near the rank
-    :math:`(\Theta/\zeta(\beta))^{1/\beta}`.
+    `chain_effective_samples`; the item of rank :math:`(\Theta/\zeta(\beta))^{1/\beta}` is known
+    with probability :math:`1 - 1/e`, the one known half of the time lies :math:`(\ln 2)^{-1/\beta}`
+    times as deep.
 
     Parameters
     ----------
@@ -618,7 +620,7 @@ def fresh_prompt_error(
     Notes
     -----
     An item is answered by the last model only if it was seen in every generation: exact. For
-    :math:`T = T_0` the error grows like :math:`(\log n)^{c}`,
+    :math:`T = T_0` and many generations the error grows like :math:`(\log n)^{c}`,
 
     .. math:: E \simeq \frac{1}{(\beta-1)\zeta(\beta)}
         \Big(\frac{\zeta(\beta)\,(\log(n+1) + \gamma)}{T_0}\Big)^{c}.
@@ -841,7 +843,7 @@ def mix_error(
     -----
     Far beyond the end of the `plateau` it is `clean_constant` times :math:`(\pi T)^{-c}`: the
     synthetic samples contribute nothing. Holds if synthetic samples *omit* the tail; if they
-    contradict it, a majority of real ones is needed.
+    contradict it with one wrong answer per item, a majority of real ones is needed.
 
     References
     ----------

@@ -112,8 +112,8 @@ ERRATA: tuple[Erratum, ...] = (
         "E5",
         "section 3, mixing with real data",
         r"as reported: a share $\pi$ of real data brings back $(\pi T)^{-c}$",
-        r"if synthetic data omits the tail. Where it contradicts the tail and the majority of "
-        r"answers decides, only $\pi > 1/2$ does",
+        r"if synthetic data omits the tail. Where it contradicts it, with one wrong answer per "
+        r"item, and the most frequent answer decides, only $\pi > 1/2$ does",
         r"error at $\beta = 1.5$, $k = 100$, $\pi = 0.3$, $T = 10^9$",
         _contradicted,
         ("omitted", "contradicted"),

@@ -250,8 +250,9 @@ def gcd_probabilities(n_gcds: int = 100, max_operand: int | None = None) -> NDAr
 
     Notes
     -----
-    Of the pairs up to ``M``, ``2 * Phi(M // g) - 1`` have the divisor ``g``, where ``Phi`` is the
-    sum of Euler's totients. A table of all totients up to ``max_operand`` is made: 8 bytes each.
+    Of the pairs up to ``M``, ``2 * Phi(M // g) - 1`` have the greatest common divisor ``g``, where
+    ``Phi`` is the sum of Euler's totients. A table of all totients up to ``max_operand`` is made:
+    8 bytes each.
 
     Examples
     --------

@@ -185,10 +185,10 @@ def test_the_setting_in_words_is_the_one_computed():
     """The parameters that the checks above take stand in the setting's text."""
     said = {
         "E1": ["x = (1, 0)", "N(1, 0.09)", "N(0, 4)"],
-        "E2": ["(0.8, -0.3, 0.1)", "(0.1, 0.9, 2)", "(1, -0.5, 0.4)", r"\epsilon = 0.25"],
+        "E2": ["(0.8, -0.3, 0.1)", "(0.1, 0.9, 2)", "(1, -0.5, 0.4)", r"\varepsilon = 0.25"],
         "E3": ["100 entries", "[0.05, 0.2]", "0.3"],
         "E4": ["5 weights"],
-        "E5": ["4 classes", "30 inputs", "400 points", r"\epsilon = 0.05"],
+        "E5": ["4 classes", "30 inputs", "400 points", r"\varepsilon = 0.05"],
         "E6": ["(0.9, 0.1)"],
         "E7": ["weight 0"],
         "E8": ["d = 20", "2 steps of size 1"],

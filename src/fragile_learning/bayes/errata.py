@@ -112,8 +112,8 @@ ERRATA: tuple[Erratum, ...] = (
         "E1",
         "earlier works, vanishing gradients",
         "easily read: averaged over the posterior, the gradient in the input vanishes",
-        "its part across the span of the data does; along the data it is the posterior mean's, "
-        "and an attack needs no more",
+        "at points of the span of the data its part across that span does; its part along it does "
+        "not, and an attack needs no more",
         r"length of the gradient of $\mathbb{E}\,\sigma(w^\top x)$ at $x = (1, 0)$, "
         r"$w_1 \sim N(1, 0.09)$ from data, $w_2 \sim N(0, 4)$ as a priori",
         _expected_gradient,
@@ -124,10 +124,10 @@ ERRATA: tuple[Erratum, ...] = (
         "abstract, prediction of labels",
         "easily read: averaging over a posterior does not change what an attack does",
         r"for normal weights of a linear model the attack that changes the label if any does is "
-        r"$-\epsilon\, y\,\mathrm{sign}(m)$, whatever the variances. The probability does "
+        r"$-\varepsilon\, y\,\mathrm{sign}(m)$, whatever the variances. The probability does "
         r"depend on them, and another corner of the ball lowers it more",
         r"$\bar p_y$ at $m = (0.8, -0.3, 0.1)$, standard deviations $(0.1, 0.9, 2)$, "
-        r"$x = (1, -0.5, 0.4)$, $\epsilon = 0.25$",
+        r"$x = (1, -0.5, 0.4)$, $\varepsilon = 0.25$",
         _label_and_probability,
         ("at the best attack on the label", "at the worst corner"),
     ),
@@ -148,7 +148,7 @@ ERRATA: tuple[Erratum, ...] = (
         "inference in function space",
         "easily read: the divergence at context points is that of the functions",
         "it is a lower bound that grows with the points, and equals the divergence of the "
-        "weights of a linear model from as many points as weights on",
+        "weights of a linear model from as many independent points as weights on",
         "nats, mean-field optimum of a linear regression with 5 weights",
         _context_points,
         ("3 points", "5 points"),
@@ -159,7 +159,8 @@ ERRATA: tuple[Erratum, ...] = (
         "easily read: gradient ascent on the cross-entropy finds the worst case of a linear model",
         "with two classes it does. With more it can climb towards a class that is out of reach: "
         "attack each class in turn",
-        r"accuracy of a linear softmax model, 4 classes, 30 inputs, 400 points, $\epsilon = 0.05$",
+        r"accuracy of a linear softmax model, 4 classes, 30 inputs, 400 points, "
+        r"$\varepsilon = 0.05$",
         _cross_entropy,
         ("40 steps on the cross-entropy", "exact"),
     ),
@@ -190,7 +191,7 @@ ERRATA: tuple[Erratum, ...] = (
         "Hamiltonian Monte Carlo",
         r"easily read: the energy error is normal, and acceptance $2\Phi(-\sqrt{\mu/2})$",
         r"for many dimensions. For every $d$ acceptance is $2\,\mathbb{P}(F_{d,d} < 1/\kappa)$, "
-        r"$\kappa$ the largest eigenvalue of $M^\top M$",
+        r"$\kappa$ the largest eigenvalue of $T^\top T$, $T$ the map of a trajectory",
         r"standard normal law, $d = 20$, 2 steps of size 1",
         _normal_errors,
         ("normal", "exact"),

@@ -104,7 +104,7 @@ _RESCALED_ATTACKS: Final = {
     "tempered margin": "margin, tempered",
 }
 
-_RADIUS = r"radius of the attack $\epsilon$ (pixels run from 0 to 1)"
+_RADIUS = r"radius of the attack $\varepsilon$ (pixels run from 0 to 1)"
 _ACCURACY = "accuracy under attack"
 _CHANCE = 0.5  # the AUROC of a detector that guesses
 
@@ -398,7 +398,7 @@ def attacks_figure(table: pd.DataFrame) -> Figure:
         axes.set_ylabel("the attack")
         axes.set_title(title)
     entries = {
-        rf"$\epsilon$ = {radius:g}": {"color": look["color"], "marker": look["marker"], "ls": ""}
+        rf"$\varepsilon$ = {radius:g}": {"color": look["color"], "marker": look["marker"], "ls": ""}
         for radius, look in looks.items()
     }
     for name, fill, _ in methods.values():
@@ -485,7 +485,7 @@ def _detection(table: pd.DataFrame, column: str, label: str, scores: Sequence[st
         before, after = rows_of(rows, attack="label"), rows_of(rows, attack=_ADAPTIVE[score])
         _dumbbells(axes, before, after, column)
         axes.set(xlabel=label, xlim=(0.0, 1.0))
-        axes.set_title(rf"{_DATA.get(data, data)}, {_SCORES[score]}, $\epsilon$ = {radius:g}")
+        axes.set_title(rf"{_DATA.get(data, data)}, {_SCORES[score]}, $\varepsilon$ = {radius:g}")
     point = {"linestyle": "none", "markersize": 6}
     entries: dict[str, Mapping[str, Any]] = {
         "attack on the label": {**_LABEL_ATTACK, **point, "fillstyle": "none"},
@@ -627,7 +627,7 @@ def verdicts_figure(table: pd.DataFrame) -> Figure:
     axes.axvline(clean, zorder=0, **REFERENCE)
     bars(-1.0, [clean], PALETTE["clean"], 0.54, "no attack")
     for rank, (radius, paint) in enumerate(zip(radii, paints, strict=True)):
-        name = rf"attack, $\epsilon$ = {radius:g}"
+        name = rf"attack, $\varepsilon$ = {radius:g}"
         bars(height * rank, means[radius].to_numpy(), paint, height, name)
     for place, attack in enumerate(["no attack", *means.index], start=-1):
         name = _PLAIN_ATTACKS.get(str(attack), str(attack))

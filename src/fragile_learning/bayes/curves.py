@@ -161,10 +161,10 @@ def curves(name: str, tier: str = "quick") -> pd.DataFrame:
     name : str
         ``"logistic-draws"``: a grid of two weights, with the mass of the region of highest density
         that ends there, for the exact posterior, its Laplace approximation and the mean-field law
-        of largest evidence lower bound. ``"leapfrog"``: step sizes up to the largest one of each
-        setting of the experiment. ``"gradient-norms"``: root mean square norm of the mean of n
-        independent gradients of the book's normal law of 100 weights, its limit, and what it would
-        be with mean 0. ``"double-softmax"``: numbers of classes.
+        of largest evidence lower bound. ``"leapfrog"``: step sizes up to 1.1 times the largest one
+        of each setting of the experiment. ``"gradient-norms"``: root mean square norm of the mean
+        of n independent gradients of the book's normal law of 100 weights, its limit, and what it
+        would be with mean 0. ``"double-softmax"``: numbers of classes.
     tier : {"quick", "full"}
 
     Returns

@@ -136,8 +136,8 @@ ERRATA: tuple[Erratum, ...] = (
         "earlier works, vanishing gradients",
         "easily read: the norm of the mean gradient falls with the number of samples, "
         "so it goes to 0",
-        r"the mean of $n$ random vectors is shorter than one of them for any law; its limit is "
-        r"$\lVert\mathbb{E} g\rVert$",
+        r"the mean of $n$ independent vectors is shorter than one of them, in root mean square, "
+        r"for any law that is not a point; its limit is $\lVert\mathbb{E} g\rVert$",
         r"root of $\mathbb{E}\lVert\bar g_n\rVert^2$, 100 entries with means in [0.05, 0.2], "
         r"standard deviations 0.3",
         _shrinking_norm,

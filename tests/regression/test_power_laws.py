@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.optimize import brentq, minimize_scalar
 
 from fragile_learning.equivalents import kappa
 from fragile_learning.regression import Chain, Stage, power_laws, theory
@@ -233,13 +234,67 @@ def test_noisy_rate_by_hand():
         0.0
     )
     assert power_laws.is_consistent(2.0, 1.9, **quiet)
-    assert not power_laws.is_consistent(2.0, 2.05, **quiet)
+    # T >> d: least squares is consistent, so a smaller ridge cannot spoil it
+    assert power_laws.is_consistent(2.0, 2.05, **quiet)
+    assert not power_laws.is_consistent(2.0, 2.05, noise_growth=-1.0, generator_growth=1.0)
 
 
 def test_the_cap_of_the_ridge_exponent():
-    growth = {"noise_growth": -9.0, "generator_growth": 1.0}
+    growth = {"noise_growth": -9.0, "generator_growth": 1.1}
     assert power_laws.optimal_ridge_exponent(2.0, 0.5, **growth) == 2.0
     assert power_laws.collapsed_rate(2.0, 0.5, **growth) == 2.0
+
+
+def direct_risk(size, ell, a, b, r, sigma):
+    """Bias and noise by plain sums: d = T_0 / 2, and least-squares generators."""
+    n_features = int(size**b / 2)
+    n_generator_samples = 2 * n_features
+    index = np.arange(1.0, n_features + 1)
+    values, signal = index**-2.0, index ** (-1 - 4 * r)
+    root = brentq(
+        lambda k: k - size**-ell - k * np.sum(values / (values + k)) / size, size**-ell, 1.0
+    )
+    second = np.sum((values / (values + root)) ** 2)
+    slack = size - second
+    bias = root**2 * np.sum(signal / (values + root) ** 2) * size / slack
+    blocked = np.sum((root / (values + root)) ** 2) / slack
+    inherited = size**a * second / (n_generator_samples - n_features) * (1 + blocked)
+    return bias + sigma**2 * second / slack + inherited
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "ell"), [(0.2, 0.3, 0.8), (0.0, 0.3, 1.6), (-0.4, 0.5, 1.6), (-1.0, 0.8, 1.9)]
+)
+def test_below_the_last_eigenvalue_the_noise_stands_at_that_of_least_squares(a, b, ell):
+    """T^-ell < d^-beta: the effective ridge no longer filters anything."""
+    sizes = np.logspace(7, 8, 3)
+    risks = [direct_risk(size, ell, a, b, 0.375, 1.0) for size in sizes]
+    growth = {"noise_growth": a, "generator_growth": b}
+    rate = power_laws.noisy_rate(2.0, 0.375, ridge_exponent=ell, **growth)
+    assert log_log_slope(sizes, risks).slope == pytest.approx(-rate, abs=0.03)
+    assert power_laws.is_consistent(2.0, ell, **growth) == (a < 0)
+
+
+@pytest.mark.parametrize(("a", "r"), [(-2.0, 0.375), (-2.0, 0.75), (-3.0, 1.5)])
+def test_noise_that_shrinks_fast_needs_less_ridge_than_the_last_eigenvalue(a, r):
+    sizes = np.logspace(4.5, 5.5, 3)
+    found = [
+        minimize_scalar(
+            lambda ell, size=size: np.log(direct_risk(size, ell, a, 0.5, r, 0.0)),
+            bounds=(1.0, 4.0),
+            method="bounded",
+            options={"xatol": 1e-8},
+        )
+        for size in sizes
+    ]
+    growth = {"noise_growth": a, "generator_growth": 0.5}
+    rate = power_laws.collapsed_rate(2.0, r, **growth)
+    best = power_laws.optimal_ridge_exponent(2.0, r, **growth)
+    risks = [np.exp(one.fun) for one in found]
+    ridges = [size**-one.x for size, one in zip(sizes, found, strict=True)]
+    assert rate == pytest.approx(-a)
+    assert log_log_slope(sizes, risks).slope == pytest.approx(-rate, abs=0.01)
+    assert log_log_slope(sizes, ridges).slope == pytest.approx(-best, abs=0.03)
 
 
 COMMON = {

@@ -53,13 +53,19 @@ def test_growth_beyond_one():
         published.collapsed_rate(2.0, 0.5, noise_growth=1.0, generator_growth=1.0)
 
 
-@pytest.mark.parametrize("b", [0.1, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("b", [0.3, 0.5, 0.7, 0.9])
 def test_the_sign_of_the_divergence_is_reversed(b):
-    growth = {"noise_growth": 0.0, "generator_growth": b}
-    ell = power_laws.critical_ridge_exponent(2.0, 0.375)  # c = 0.6, so the border is b = 0.4
+    growth = {"noise_growth": 0.2, "generator_growth": b}
+    ell = power_laws.critical_ridge_exponent(2.0, 0.375)  # c = 0.6, so the border is b = 0.6
     diverges = power_laws.noisy_rate(2.0, 0.375, ridge_exponent=ell, **growth) < 0
-    assert diverges is (b < 0.4)
+    assert diverges is (b < 0.6)
     assert published.diverges_at_clean_ridge(2.0, 0.375, **growth) is (not diverges)
+
+
+@pytest.mark.parametrize("b", [0.1, 0.3, 0.5, 0.9])
+def test_noise_that_does_not_grow_cannot_make_the_risk_diverge(b):
+    growth = {"noise_growth": 0.0, "generator_growth": b}
+    assert power_laws.noisy_rate(2.0, 0.375, ridge_exponent=0.8, **growth) >= 0
 
 
 @pytest.mark.parametrize(

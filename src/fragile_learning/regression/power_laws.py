@@ -271,8 +271,8 @@ def optimal_ridge_exponent(
 ) -> float:
     r"""Best :math:`\ell` on generated data without own noise.
 
-    :math:`\ell_* = \min((\min(b,1)-a)\,\ell_\mathrm{crit},\ \beta)`: tune the ridge as if one had
-    :math:`T_0/(n\sigma_0^2)` clean noisy samples.
+    :math:`\ell_* = (\min(b,1)-a)\,\ell_\mathrm{crit}`: for :math:`b \le 1`, tune the ridge as if
+    one had :math:`T_0/(n\sigma_0^2)` clean noisy samples. At most :math:`\beta` if :math:`b > 1`.
 
     Parameters
     ----------
@@ -295,6 +295,10 @@ def optimal_ridge_exponent(
     The paper prints ``b`` for ``min(b, 1)``. With :math:`b > 1` there are more features than the
     student has samples, and the generators' noise acts like label noise that does not shrink.
 
+    Where :math:`b \le 1` and the noise shrinks so fast that :math:`-a > 2\beta\bar r b`, the best
+    effective ridge is below the last eigenvalue :math:`d^{-\beta}`. There
+    :math:`\ell_* = -a + b\beta(1-2\bar r)`, and least squares has the same rate.
+
     References
     ----------
     Dohmatob, Feng, Kempe, 2024, Corollary 5.2, corrected in the book.
@@ -306,9 +310,13 @@ def optimal_ridge_exponent(
     >>> optimal_ridge_exponent(2.0, 0.375, noise_growth=0.0, generator_growth=1.5)
     0.8
     """
-    beta = _capacity(exponent)
+    beta, r = _capacity(exponent), _source(source_exponent)
     gap = _positive_gap(noise_growth, generator_growth)
-    return min(gap * critical_ridge_exponent(beta, source_exponent), beta)
+    ell = gap * critical_ridge_exponent(beta, r)
+    if generator_growth > 1:
+        return min(ell, beta)
+    last = generator_growth * beta  # the last eigenvalue is of order T^-last
+    return ell if ell <= last else last * (1.0 - 2.0 * r) - noise_growth
 
 
 def collapsed_rate(
@@ -316,8 +324,9 @@ def collapsed_rate(
 ) -> float:
     r"""Decay exponent of the risk on generated data at its best ridge, without own noise.
 
-    :math:`(\min(b,1)-a)\,c`, at most :math:`2\beta\bar r` (the noise-free rate, where the ridge
-    exponent is capped). Parameters, errors and sources as in `optimal_ridge_exponent`.
+    :math:`(\min(b,1)-a)\,c`. If :math:`b > 1` at most :math:`2\beta\bar r` (the noise-free rate,
+    where the ridge exponent is capped); if :math:`b \le 1` at least :math:`-a`, the rate of least
+    squares. Parameters, errors and sources as in `optimal_ridge_exponent`.
 
     Examples
     --------
@@ -325,8 +334,8 @@ def collapsed_rate(
     0.3
     """
     beta, r = _capacity(exponent), _source(source_exponent)
-    gap = _positive_gap(noise_growth, generator_growth)
-    return min(gap * clean_rate(beta, r), 2.0 * beta * r)
+    rate = _positive_gap(noise_growth, generator_growth) * clean_rate(beta, r)
+    return min(rate, 2.0 * beta * r) if generator_growth > 1 else max(rate, -noise_growth)
 
 
 def noisy_rate(
@@ -340,7 +349,11 @@ def noisy_rate(
     r"""Decay exponent of the risk on generated data when the student's own labels are noisy.
 
     With :math:`\gamma = \min(\min(b,1)-a,\ 1)`: :math:`\min(2\bar r\ell,\ \gamma-\ell/\beta)` at a
-    given ridge exponent, and :math:`\gamma c` at the best one, :math:`\gamma\ell_\mathrm{crit}`.
+    given ridge exponent :math:`\ell \le b\beta`, and :math:`\gamma c` at the best one,
+    :math:`\gamma\ell_\mathrm{crit}`. For :math:`\ell > b\beta` the effective ridge is below the
+    last eigenvalue :math:`d^{-\beta}`: the noise has the exponent :math:`\gamma-b` of least
+    squares, and the bias :math:`2\ell - 2b\beta(1-\bar r)`. If least squares has a better exponent
+    than :math:`\gamma c`, the best one is its.
 
     Parameters
     ----------
@@ -369,8 +382,9 @@ def noisy_rate(
     Notes
     -----
     The paper has ``min(1, b - a)`` for :math:`\gamma`, which is too large when ``b > 1`` and
-    ``a > 0``. At :math:`\ell = \ell_\mathrm{crit}` the exponent is :math:`\gamma + c - 1`: with
-    :math:`b \le 1` the risk diverges if and only if :math:`b < a + 1 - c`.
+    ``a > 0``. At :math:`\ell = \ell_\mathrm{crit}` and :math:`a \ge 0` the exponent is
+    :math:`\gamma + c - 1`, or :math:`-a` where :math:`b < 1 - c`: the risk diverges if and only if
+    :math:`a > 0` and :math:`\min(b,1) < a + 1 - c`.
 
     References
     ----------
@@ -382,13 +396,17 @@ def noisy_rate(
     0.4667
     >>> round(noisy_rate(2.0, 0.5, noise_growth=0.6, generator_growth=2, ridge_exponent=1.0), 4)
     -0.1
+    >>> noise = {"noise_growth": 0.2, "generator_growth": 0.3}  # least squares: T^0.2
+    >>> round(noisy_rate(2.0, 0.375, **noise, ridge_exponent=0.8), 4)
+    -0.2
     """
     beta, r = _capacity(exponent), _source(source_exponent)
     gamma = min(_gap(noise_growth, generator_growth), 1.0)
     if ridge_exponent is None:
-        return max(gamma, 0.0) * clean_rate(beta, r)
+        return max(gamma * clean_rate(beta, r), gamma - generator_growth, 0.0)
     ell = _ridge_below(ridge_exponent, beta)
-    return min(2.0 * r * ell, gamma - ell / beta)
+    beyond = max(ell - generator_growth * beta, 0.0)
+    return min(2.0 * r * ell + 2.0 * (1.0 - r) * beyond, gamma - min(ell / beta, generator_growth))
 
 
 def is_consistent(
@@ -396,7 +414,8 @@ def is_consistent(
 ) -> bool:
     r"""Whether the risk on generated noisy data vanishes as ``T`` grows.
 
-    If and only if :math:`0 < \ell < \beta\min(\min(b,1)-a,\ 1)`, whatever the source exponent.
+    If and only if :math:`0 < \ell < \beta\min(\min(b,1)-a,\ 1)`, whatever the source exponent; for
+    every :math:`\ell > 0` if :math:`a < 0` and :math:`b < 1`, when least squares is consistent too.
 
     Parameters
     ----------
@@ -425,7 +444,8 @@ def is_consistent(
     """
     beta = _capacity(exponent)
     ell = real_number("ridge_exponent", ridge_exponent, minimum=0.0)
-    return 0.0 < ell < beta * min(_gap(noise_growth, generator_growth), 1.0)
+    gamma = min(_gap(noise_growth, generator_growth), 1.0)
+    return ell > 0.0 and min(ell / beta, generator_growth) < gamma
 
 
 def collapsed_risk_order(

@@ -212,7 +212,7 @@ def diverges_at_clean_ridge(
 ) -> bool:
     r"""Whether :math:`\ell_\mathrm{crit}` lets the risk grow, as printed: the sign is reversed.
 
-    Printed :math:`b \ge a+1-c`; right is :math:`b < a+1-c` (with ``min(b, 1)``), which is
+    Printed :math:`b \ge a+1-c`; right is :math:`\min(b,1) < a+1-c` with :math:`a > 0`, which is
     ``noisy_rate(..., ridge_exponent=critical) < 0`` in `fragile_learning.regression.power_laws`.
 
     Raises

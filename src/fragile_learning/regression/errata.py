@@ -254,7 +254,7 @@ ERRATA: tuple[Erratum, ...] = (
         "E13",
         "after Corollary 5.2",
         r"diverges if $b \ge a + 1 - c$",
-        r"iff $b < a + 1 - c$",
+        r"iff $\min(b,1) < a + 1 - c$ and $a > 0$",
         r"diverges at $b = 0.9$, $c = 0.6$ (1: yes)",
         _divergence,
     ),

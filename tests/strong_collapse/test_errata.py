@@ -92,6 +92,11 @@ def test_the_printed_number(identity):
     assert BY_ID[identity].numbers()[0] == pytest.approx(PRINTED[identity], rel=1e-4)
 
 
+def test_what_e9_shows_is_not_so_with_few_features():
+    few = [tuned_gap(m, d=300) for m in (150, 300, 5000)]
+    assert few[1] > max(few[0], 1.5 * few[2])
+
+
 def test_the_best_weight_is_that_of_the_expansion_to_two_per_cent():
     weight = BY_ID["E7"].numbers()[1]  # the next order is a few d/n, downwards
     assert 0.98 < weight / (0.0025 * 0.25 / (0.75 * 0.5)) < 1.0
@@ -110,7 +115,7 @@ def test_the_setting_in_words_is_the_one_computed():
         "E5": ["m = n = 500", "d = 300", "p_2 = 0.1", "c = 1"],
         "E7": [r"\phi = 0.0025", "p_2 = 1/4"],
         "E8": ["n = 400"],
-        "E9": ["n = 500", "p_2 = 0.1"],
+        "E9": ["d = 600", "n = 500", "p_2 = 0.1", "c = 1", r"\sigma = 0.5"],
     }
     for identity, parts in said.items():
         assert all(part in BY_ID[identity].setting for part in parts), identity

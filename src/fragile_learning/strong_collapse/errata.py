@@ -159,9 +159,9 @@ ERRATA: tuple[Erratum, ...] = (
         "E9",
         "larger models mitigate beyond $m = n$",
         "as a fact about size",
-        "as a fact about too little ridge: with the best ridge at each width the gap to clean "
-        "training grows through the threshold",
-        r"gap at $n = 500$, $p_2 = 0.1$, best ridge",
+        "not with the best ridge at each width: there the gap to clean training can grow through "
+        "the threshold",
+        r"gap at $d = 600$, $n = 500$, $p_2 = 0.1$, $c = 1$, $\sigma = 0.5$, best ridge",
         _tuned,
         ("at $m = 500$", "at $m = 5000$"),
     ),

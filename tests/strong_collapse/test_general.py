@@ -374,6 +374,20 @@ def test_the_best_ridge():
     assert theory.optimal_ridge(dataclasses.replace(one, target=np.zeros(100))) == np.inf
 
 
+def test_a_ridge_undoes_a_fixed_shift_along_one_direction_only():
+    """Infinitely many samples: a solution of normal equations, by hand."""
+    values, target = 1.0 / np.arange(1, 31), np.cos(np.arange(30))
+    p2, ridge = 0.3, 0.2
+    for delta in (np.sin(1.7 * np.arange(30)), ridge / p2 * target / values):
+        one = Mixture(Spectrum(values), target, FixedShift(delta), 7, 3, ridge)
+        learned = values * (target + p2 * delta) / (values + ridge)
+        left = values @ (learned - target) ** 2
+        assert theory.excess_risk_grid(one, n=np.inf).total == pytest.approx(left, abs=1e-12)
+    assert left < 1e-12 < one.shift_size
+    many = dataclasses.replace(one, n_real=7 * 10**8, n_synthetic=3 * 10**8)
+    assert theory.optimal_ridge(many) == pytest.approx(ridge, rel=1e-3)
+
+
 def test_the_departure():
     one = white(1000, 0.1, None)
     floor = 0.01 * 0.5

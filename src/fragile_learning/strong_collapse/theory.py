@@ -312,9 +312,10 @@ def departure_sample_size(mixture: Mixture) -> float:
 def optimal_ridge(mixture: Mixture) -> float:
     r"""Ridge that minimises `excess_risk`, all else in the mixture kept.
 
-    It does not remove the floor. With white features and ever more samples it tends to
-    :math:`p_2^2c^2/r^2`, not to zero, and the risk to
-    :math:`r^2p_2^2c^2/(r^2 + p_2^2c^2)`, where :math:`r^2 = \lVert w_1\rVert^2`.
+    It does not remove the floor of a random shift. With white features and ever more samples it
+    tends to :math:`p_2^2c^2/r^2`, not to zero, and the risk to
+    :math:`r^2p_2^2c^2/(r^2 + p_2^2c^2)`, where :math:`r^2 = \lVert w_1\rVert^2`. A fixed shift
+    is undone if it is a positive multiple of :math:`\Sigma^{-1}w_1`.
 
     Parameters
     ----------

@@ -629,11 +629,30 @@ def test_sample_curves(tier):
         if point["policy"] == "least squares" and 0 < point["synthetic_fraction"] < 1:
             d = point["n_features"]
             true = d + d / point["synthetic_fraction"] ** 2
-            # the first size of the line beyond it
-            later = line.loc[line["n_samples"] > true * (1 + 1e-9), "n_samples"]
-            assert line["departure"].to_numpy() == pytest.approx(later.min())
+            # the first size of the line beyond it, if the line begins before it
+            later = line.loc[line["n_samples"] > true * (1 + 1e-9), "n_samples"].min()
+            inside = true >= line["n_samples"].min()
+            assert line["departure"].to_numpy() == pytest.approx(later if inside else np.inf)
         if point["synthetic_fraction"] == 0.0:
             assert np.isinf(line["departure"]).all()
+
+
+@pytest.mark.parametrize("tier", ["quick", "full"])
+def test_a_departure_is_where_the_clean_error_crosses_the_floor(tier):
+    """Without synthetic samples the line is the clean error, since the noise is the same."""
+    lines = curves("sample-sweep", tier)
+    for (policy, share), line in lines[lines["synthetic_fraction"] > 0].groupby(
+        ["policy", "synthetic_fraction"]
+    ):
+        own = lines[(lines["policy"] == policy) & (lines["synthetic_fraction"] == 0)]
+        sizes, clean = own["n_samples"].to_numpy(), own["total"].to_numpy()
+        place = line["departure"].iloc[0]
+        if np.isinf(place):
+            assert clean[0] < share**2 or clean[-1] >= share**2
+        else:
+            at = int(np.flatnonzero(sizes == place)[0])
+            assert at > 0
+            assert clean[at] < share**2 <= clean[at - 1]
 
 
 def test_width_curves():

@@ -50,7 +50,8 @@ def _sample_curves(tier: str) -> pd.DataFrame:
             clean = risk.bias + risk.variance
             floor = p2**2 * mixture.shift_size
             below = np.flatnonzero(clean < floor)
-            departure = float(sizes[below[0]]) if p2 > 0.0 and below.size else np.inf
+            crossed = below.size > 0 and below[0] > 0  # else not within these sizes
+            departure = float(sizes[below[0]]) if crossed else np.inf
             frames.append(
                 _frame(
                     {"policy": policy, "synthetic_fraction": p2},

@@ -256,8 +256,8 @@ def collapse_floor(mixture: Mixture) -> float:
 def departure_sample_size(mixture: Mixture) -> float:
     r"""Give the number of samples at which the clean error has come down to the collapse floor.
 
-    From there on most of the error is the floor's, and more samples are all but wasted: the curve
-    of the mixture leaves that of clean data. For least squares it is
+    From there on, without ridge, more than half of the error is the collapse term, and more samples
+    are all but wasted: the curve of the mixture leaves that of clean data. For least squares it is
     :math:`n^* = d\,(1 + \sigma^2/(p_2^2c^2))`.
 
     Parameters

@@ -52,7 +52,7 @@ class ResolventTraces(NamedTuple):
     >>> traces = resolvent_draws(Spectrum.isotropic(4), 8, 0.5, 3, rng=0)
     >>> ResolventTraces._fields
     ('kappa', 'resolvent', 'resolvent_sandwich', 'smoother_sandwich', 'noise')
-    >>> traces.kappa.shape, bool((traces.kappa > 0.5).all())  # the ridge, and what noise adds
+    >>> traces.kappa.shape, bool((traces.kappa > 0.5).all())  # the ridge, and more
     ((3,), True)
     """
 
@@ -70,7 +70,7 @@ class ResolventEquivalents(NamedTuple):
     ----------
     kappa, resolvent, resolvent_sandwich, smoother_sandwich, noise : float
     finite_size : float
-        ``1 / (T - df2)``, the scale of the relative error at finite size.
+        ``1 / (T - df2)``, the scale of the relative error at finite size: no bound.
 
     Examples
     --------
@@ -129,9 +129,10 @@ def resolvent_draws(
 
     Notes
     -----
-    Diagonal ``M`` and ``B`` are no loss in expectation: the law of ``X`` does not change when a
-    column changes sign, so off-diagonal entries average to zero. Builds every design:
-    ``O(n_draws * d * d * max(T, d))`` time.
+    If one of ``M`` and ``B`` is diagonal, the other may be taken diagonal without loss in
+    expectation: the law of ``X`` does not change when a column changes sign, so its off-diagonal
+    entries average to zero. Two full matrices are not covered: entries of both at one place add
+    to the trace. Builds every design: ``O(n_draws * d * d * max(T, d))`` time.
 
     Examples
     --------
@@ -199,7 +200,9 @@ def resolvent_equivalents(
 
     Notes
     -----
-    Leading order for large ``T`` and ``d``; the relative error is about ``finite_size``.
+    The limit of many samples, in the sense of the primer. The relative error is of the order of
+    ``finite_size``, three times that and more for ``outer`` in the strongest directions of a
+    decaying spectrum; near ``T = d`` without ridge ``finite_size`` is no longer small.
 
     References
     ----------

@@ -1,8 +1,8 @@
 r"""The effective ridge and the degrees of freedom that every theory chapter shares.
 
 For a design of ``n_samples`` rows with covariance spectrum :math:`\lambda_1 \ge \dots` and the
-penalty ``n_samples * ridge * ||w||^2``, the random resolvent acts in the large-size limit like the
-deterministic matrix :math:`\kappa(\Sigma+\kappa)^{-1}`.
+penalty ``n_samples * ridge * ||w||^2``, ``ridge`` times the random resolvent acts in the large-size
+limit like the deterministic matrix :math:`\kappa(\Sigma+\kappa)^{-1}`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Covariance spectra and the coordinates of a target in their eigenbasis.
 
-Everything in this library that depends on a covariance depends on it through its eigenvalues
-alone, so a covariance is an eigenvalue vector and never a matrix.
+With one covariance, rotating to its eigenbasis loses nothing: it is a vector of eigenvalues, and a
+target the vector of its coordinates there. Only sources with several covariances need matrices.
 """
 
 from __future__ import annotations
@@ -166,9 +166,9 @@ def source_condition_target(n_features: int, exponent: float, source_exponent: f
 
     Notes
     -----
-    This is the borderline of the source condition: the norm
-    :math:`\lVert\Sigma^{1/2-r} w_0\rVert` diverges logarithmically in ``n_features``, which
-    changes no exponent.
+    This is the borderline of the source condition: the squared norm
+    :math:`\lVert\Sigma^{1/2-r} w_0\rVert^2 = \sum_j 1/j` diverges like the logarithm of
+    ``n_features``, which changes no exponent.
 
     References
     ----------

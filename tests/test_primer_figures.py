@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -50,6 +52,17 @@ def test_clean_risk_figure_leaves_a_gap_at_the_pole():
     )
     assert holds(figure, [(0.5, 2.0), (1.0, np.nan), (2.0, 1.0)])
     assert holds(figure, [(2.0, 1.1)])
+
+
+def test_numbers_below_the_clean_risk_figure_do_not_overlap():
+    ratios = np.geomspace(0.2, 5.0, 101)
+    figure = primer_figures.clean_risk_figure(ratios, {"small": 1.0 / ratios}, [])
+    figure.canvas.draw()
+    axis = figure.axes[0].xaxis
+    ticks = axis.get_ticklabels(which="both")
+    shown = [tick.get_window_extent() for tick in ticks if tick.get_text()]
+    assert len(shown) >= 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(sorted(shown, key=lambda b: b.x0)))
 
 
 def test_finite_size_figure_guides_fall_like_one_over_size():

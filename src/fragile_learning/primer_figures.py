@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fragile_learning.style import plain_ticks
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -123,6 +125,7 @@ def clean_risk_figure(
             _points(axes, rows[:, 0], rows[:, 1], rows[:, 2], index)
     axes.axhline(1.0, color="0.5", linewidth=0.8)
     axes.set(xscale="log", yscale="log")
+    plain_ticks(axes.xaxis, (0.1, 0.2, 0.5, 1, 2, 5, 10))
     axes.set_xlabel("samples per feature $T/d$")
     axes.set_ylabel("excess risk / null predictor")
     axes.legend(frameon=False)

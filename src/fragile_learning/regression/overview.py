@@ -59,7 +59,7 @@ def overview(table: pd.DataFrame | None = None) -> Overview:
         log="xy",
         alt=(
             "Error against samples with the ridge that is best on clean labels: on those it falls "
-            f"without end, after {GENERATIONS} generations it falls, turns and rises."
+            f"throughout, after {GENERATIONS} generations it falls, turns and rises."
         ),
         numbers={
             "rise": f"{last['mean_total'] / least['mean_total']:.0f}",

@@ -47,7 +47,10 @@ def main() -> None:
             text = re.sub(rf"['\"]{extension}['\"],?\s*", "", text)
         # Jupyter Book finds the extension beside this script by _config.yml; Sphinx needs the path.
         path = f"import sys\n\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        conf.write_text(path + text, encoding="utf-8")
+        # Types are written for people: "ndarray, shape (n_samples,)". From Sphinx 8 on their words
+        # are looked up among the attributes of all classes, too.
+        quiet = "\nsuppress_warnings = [*globals().get('suppress_warnings', []), 'ref.python']\n"
+        conf.write_text(path + text + quiet, encoding="utf-8")
         sphinx = [python, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n"]
         run(*sphinx, ".", NEXT / "html")
     finally:

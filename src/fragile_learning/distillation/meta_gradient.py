@@ -822,7 +822,7 @@ def directional_derivatives(
         for k in range(len(next(iter(start.values())))):
             one = {name: tensor[k].to(images.dtype) for name, tensor in start.items()}
             with warnings.catch_warnings():  # torch scripts its decompositions when first asked
-                warnings.simplefilter("ignore", DeprecationWarning)
+                warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated")
                 pushed = torch.func.jvp(partial(outer, one), (images,), (direction,))
             total += pushed[1]
         found.append(total / len(next(iter(start.values()))))

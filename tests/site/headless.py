@@ -36,6 +36,7 @@ PROBE = """async () => {
   for (let text = texts.nextNode(); text; text = texts.nextNode()) {
     const cell = text.parentElement.closest('td, th');
     if (!cell || text.parentElement.closest('mjx-container')) continue;
+    if (cell.closest('.indextable')) continue; // dotted names of the general index
     if (cell.closest('table, thead').clientWidth <= 1) continue; // for screen readers alone
     for (const word of text.data.matchAll(/\\p{L}{4,}/gu)) {
       const range = document.createRange();
@@ -45,7 +46,12 @@ PROBE = """async () => {
         torn.push(word[0]);
     }
   }
+  const cut = [...document.querySelectorAll('main mjx-container:not([display])')].filter(e => {
+    const block = e.closest('p, li, dd');
+    return block && e.getBoundingClientRect().right > block.getBoundingClientRect().right + 1;
+  }).map(e => e.textContent.slice(0, 60));
   return {
+    cut,
     torn,
     broken: [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent),
     unnamed: [...document.images].filter(i => !i.alt.trim()).map(i => i.outerHTML.slice(0, 120)),
@@ -115,6 +121,7 @@ def inspect(
         found = page.evaluate(PROBE)
         faults += [f"{scheme}: formula: {text}" for text in found["broken"]]
         faults += [f"{scheme}: no alt text: {tag}" for tag in found["unnamed"]]
+        faults += [f"{scheme}: formula runs out of its paragraph: {text}" for text in found["cut"]]
         faults += [f"{scheme}: torn word: {text}" for text in found["torn"]]
         if found["theme"] not in (scheme, None):
             faults.append(f"{scheme}: the page is {found['theme']}")

@@ -47,6 +47,17 @@ def test_a_page_is_clean(browser, site, name):
     assert not faults, "\n".join(faults)
 
 
+def test_formulas_break_only_where_the_page_is_too_narrow(browser, site):
+    page = browser.new_page(viewport={"width": PHONE, "height": 900})
+    page.goto(f"{site}/book/primer/equivalents.html")
+    page.wait_for_selector("mjx-container.fl-breaks", state="attached")
+    every = page.locator("main mjx-container:not([display])").count()
+    assert page.locator(".fl-breaks").count() < every / 10
+    page.set_viewport_size({"width": DESKTOP, "height": 900})
+    page.wait_for_function("!document.querySelector('.fl-breaks')")
+    page.close()
+
+
 def test_search_finds_kappa(browser, site):
     page = browser.new_page()
     page.goto(f"{site}/search.html?q=kappa", wait_until="networkidle")
@@ -85,6 +96,10 @@ def test_colab_buttons_point_at_notebooks_of_this_repository(browser, site):
         (
             "<table><td style='width: 0; word-break: break-all'><b>word</b></table>",
             "torn word: word",
+        ),
+        (
+            "<p style='width: 3em; white-space: nowrap'><mjx-container>a + b + c</mjx-container>",
+            "formula runs out of its paragraph: a + b + c",
         ),
         ("<mjx-merror>Undefined control sequence</mjx-merror>", "formula:"),
     ],

@@ -275,6 +275,29 @@ def test_below_the_last_eigenvalue_the_noise_stands_at_that_of_least_squares(a, 
     assert power_laws.is_consistent(2.0, ell, **growth) == (a < 0)
 
 
+@pytest.mark.parametrize(("r", "ell"), [(0.25, 0.75), (0.3, 0.75)])
+def test_below_the_last_eigenvalue_the_bias_falls_with_the_square_of_the_ridge(r, ell):
+    sizes = np.logspace(7, 8, 3)
+    risks = [direct_risk(size, ell, -2.0, 0.3, r, 1e-3) for size in sizes]  # next to no noise
+    growth = {"noise_growth": -2.0, "generator_growth": 0.3}
+    rate = power_laws.noisy_rate(2.0, r, ridge_exponent=ell, **growth)
+    assert rate < 0.7  # of the noise: the bias decides
+    assert log_log_slope(sizes, risks).slope == pytest.approx(-rate, abs=0.03)
+
+
+def test_least_squares_can_be_the_best_on_noisy_labels():
+    """Few features: T^-0.7 without ridge, T^-0.6 at the exponent for an endless spectrum."""
+    sizes = np.logspace(7, 8, 3)
+    risks = [
+        min(direct_risk(size, ell, -2.0, 0.3, 0.375, 1.0) for ell in np.linspace(0.3, 2.0, 69))
+        for size in sizes
+    ]
+    growth = {"noise_growth": -2.0, "generator_growth": 0.3}
+    rate = power_laws.noisy_rate(2.0, 0.375, **growth)
+    assert rate == pytest.approx(0.7)
+    assert log_log_slope(sizes, risks).slope == pytest.approx(-rate, abs=0.03)
+
+
 @pytest.mark.parametrize(("a", "r"), [(-2.0, 0.375), (-2.0, 0.75), (-3.0, 1.5)])
 def test_noise_that_shrinks_fast_needs_less_ridge_than_the_last_eigenvalue(a, r):
     sizes = np.logspace(4.5, 5.5, 3)
